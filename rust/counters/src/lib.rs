@@ -1,0 +1,1 @@
+//! Lock-free counters of one job, in memory shared by its processes.

@@ -1,0 +1,1 @@
+//! Rows in, text out: formatting, rate and time left, frames, sinks and the render thread.
