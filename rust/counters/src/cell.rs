@@ -1,0 +1,638 @@
+//! Cells: the counters of one process in one bar, and how a cell passes from a dead process to the
+//! next one without its count ever moving.
+
+use crate::sync::{AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
+use crate::tag::{BarId, CellKey, CellState, CellTag, Liveness, ProcessId, Rank};
+use crate::value::Value;
+
+/// How often a reader tries again while a cell changes hands under it.
+const READ_TRIES: usize = 8;
+
+/// `n` has a float part, so that it is shown as one.
+pub(crate) const N_IS_FLOAT: u32 = 1;
+const TOTAL_IS_FLOAT: u32 = 1 << 1;
+const INITIAL_IS_FLOAT: u32 = 1 << 2;
+/// The process asked for a line of its own.
+pub const OWN_LINE: u32 = 1 << 3;
+
+/// The counters of one process in one bar.
+///
+/// Written by the process that its tag names and by no other (but for [`CellState::Shared`]), read by
+/// all. 128 bytes, since the prefetcher of x86 pulls cache lines in pairs: two processes that add to
+/// one line cost each other 12 ns an update, to a line each 0.2 to 4.5 ns.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub struct Cell {
+    /// [`CellTag`]: state, slot and incarnation.
+    tag: AtomicU64,
+    /// [`CellKey`]: bar, generation and rank; written while claiming only.
+    key: AtomicU64,
+    /// Items, without the bar's initial count.
+    n: AtomicI64,
+    /// Items that were counted as floats (bits of an `f64`), on top of `n`.
+    n_float: AtomicU64,
+    /// Sum of the totals of the openings (bits of a [`Value`]).
+    total: AtomicU64,
+    /// Sum of the initial counts of the openings (bits of a [`Value`]).
+    initial: AtomicU64,
+    /// Bit flags: which numbers are floats, and wishes of the process.
+    flags: AtomicU32,
+    /// Handles of this process that are open on the bar.
+    opens: AtomicU32,
+    /// Openings with a total, closed ones too.
+    with_total: AtomicU32,
+    /// Openings without a total, closed ones too.
+    without_total: AtomicU32,
+    /// The `position` asked for, plus 1; 0 for none.
+    position: AtomicU32,
+    /// When the cell was first opened, in nanoseconds of the monotonic clock.
+    start_ns: AtomicU64,
+    /// When its last handle closed; 0 while one is open.
+    end_ns: AtomicU64,
+}
+
+/// What a reader saw of one cell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CellView {
+    /// Bar and rank.
+    pub key: CellKey,
+    /// Who counts here, or counted last.
+    pub process: ProcessId,
+    /// Live, released or shared.
+    pub state: CellState,
+    /// Items, without initial counts.
+    pub n: Value,
+    /// Sum of the known totals.
+    pub total: Option<Value>,
+    /// Whether some opening gave no total.
+    pub without_total: bool,
+    /// Sum of the initial counts.
+    pub initial: Value,
+    /// Handles open; of a dead process the reader has to say 0 itself.
+    pub opens: u32,
+    /// Whether a handle was ever open here: false where only reports count.
+    pub opened: bool,
+    /// The process asked for a line of its own.
+    pub own_line: bool,
+    /// The `position` asked for.
+    pub position: Option<u32>,
+    /// When it was first opened, nanoseconds of the monotonic clock.
+    pub start_ns: u64,
+    /// When the last handle closed; 0 while one is open.
+    pub end_ns: u64,
+}
+
+impl Cell {
+    /// A cell of nobody. (A segment's cells are not made, they are zeros of the file.)
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            tag: AtomicU64::new(0),
+            key: AtomicU64::new(0),
+            n: AtomicI64::new(0),
+            n_float: AtomicU64::new(0),
+            total: AtomicU64::new(0),
+            initial: AtomicU64::new(0),
+            flags: AtomicU32::new(0),
+            opens: AtomicU32::new(0),
+            with_total: AtomicU32::new(0),
+            without_total: AtomicU32::new(0),
+            position: AtomicU32::new(0),
+            start_ns: AtomicU64::new(0),
+            end_ns: AtomicU64::new(0),
+        }
+    }
+
+    /// Adds `n` items: one load and one store.
+    ///
+    /// For the cell's own process, which must not call it from two threads at once (the GIL sees to
+    /// that; builds without one count with [`Cell::add_shared`]). Wraps at 2^63, as a caller that could
+    /// reach it must use [`Cell::add_value`].
+    #[inline(always)]
+    pub fn add(&self, n: i64) {
+        self.n.store(
+            self.n.load(Ordering::Relaxed).wrapping_add(n),
+            Ordering::Relaxed,
+        );
+    }
+
+    /// Adds `n` items where several threads or processes count.
+    #[inline]
+    pub fn add_shared(&self, n: i64) {
+        self.n.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Adds any number: what does not fit the integer goes to the float part. For the cell's own
+    /// process; a shared cell rounds floats down to whole items.
+    pub fn add_value(&self, value: Value) {
+        let shared = self.tag().state == CellState::Shared;
+        match value {
+            Value::Int(n) if shared => self.add_shared(n),
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "saturates, and says so above"
+            )]
+            Value::Float(n) if shared => self.add_shared(n as i64),
+            Value::Int(n) => match self.n.load(Ordering::Relaxed).checked_add(n) {
+                Some(sum) => self.n.store(sum, Ordering::Relaxed),
+                None => self.add_float(value.as_f64()),
+            },
+            Value::Float(n) => self.add_float(n),
+        }
+    }
+
+    fn add_float(&self, n: f64) {
+        let sum = f64::from_bits(self.n_float.load(Ordering::Relaxed)) + n;
+        if sum.is_finite() {
+            self.n_float.store(sum.to_bits(), Ordering::Relaxed);
+            self.flags.fetch_or(N_IS_FLOAT, Ordering::Relaxed);
+        }
+    }
+
+    /// Items counted here, without initial counts.
+    #[must_use]
+    pub fn n(&self) -> Value {
+        let whole = self.n.load(Ordering::Relaxed);
+        if self.flags.load(Ordering::Relaxed) & N_IS_FLOAT == 0 {
+            return Value::Int(whole);
+        }
+        let fraction = f64::from_bits(self.n_float.load(Ordering::Relaxed));
+        Value::Float(Value::Int(whole).as_f64() + if fraction.is_finite() { fraction } else { 0.0 })
+    }
+
+    /// Counts one more handle; before the look at the bar's state that tells whether it may stay.
+    pub(crate) fn announce(&self) {
+        self.opens.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes [`Cell::announce`] back.
+    pub(crate) fn renounce(&self) {
+        self.opens.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Notes what a handle that just joined brings along.
+    pub fn open(&self, total: Option<Value>, initial: Value, now_ns: u64) {
+        self.change_total(None, total);
+        let count = if total.is_some() {
+            &self.with_total
+        } else {
+            &self.without_total
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        self.change_initial(initial);
+        if self.start_ns.load(Ordering::Relaxed) == 0 {
+            self.start_ns.store(now_ns.max(1), Ordering::Relaxed);
+        }
+        self.end_ns.store(0, Ordering::Relaxed);
+    }
+
+    /// Notes that a handle of this process closed; returns how many are still open.
+    pub fn close(&self, now_ns: u64) -> u32 {
+        let before = self.opens.load(Ordering::Relaxed);
+        let after = before.saturating_sub(1);
+        self.opens.store(after, Ordering::Relaxed);
+        if after == 0 {
+            self.end_ns.store(now_ns.max(1), Ordering::Relaxed);
+        }
+        after
+    }
+
+    /// Handles of this process open on the bar.
+    #[must_use]
+    pub fn opens(&self) -> u32 {
+        self.opens.load(Ordering::Relaxed)
+    }
+
+    /// Replaces what one open handle contributes to the total.
+    pub fn set_total(&self, old: Option<Value>, new: Option<Value>) {
+        self.change_total(old, new);
+        let (plus, minus) = match (old, new) {
+            (None, Some(_)) => (&self.with_total, &self.without_total),
+            (Some(_), None) => (&self.without_total, &self.with_total),
+            _ => return,
+        };
+        plus.fetch_add(1, Ordering::Relaxed);
+        minus.store(
+            minus.load(Ordering::Relaxed).saturating_sub(1),
+            Ordering::Relaxed,
+        );
+    }
+
+    fn change_total(&self, old: Option<Value>, new: Option<Value>) {
+        let present = self.number(&self.total, TOTAL_IS_FLOAT);
+        let sum = present - old.unwrap_or(Value::ZERO) + new.unwrap_or(Value::ZERO);
+        self.set_number(&self.total, TOTAL_IS_FLOAT, sum);
+    }
+
+    /// Adds to the initial count (what was done before this run).
+    pub fn change_initial(&self, by: Value) {
+        let sum = self.number(&self.initial, INITIAL_IS_FLOAT) + by;
+        self.set_number(&self.initial, INITIAL_IS_FLOAT, sum);
+    }
+
+    /// Notes wishes for the display: flags such as [`OWN_LINE`], and the position asked for.
+    pub fn set_wishes(&self, flags: u32, position: Option<u32>) {
+        self.flags.fetch_or(flags, Ordering::Relaxed);
+        self.position.store(
+            position.map_or(0, |p| p.saturating_add(1)),
+            Ordering::Relaxed,
+        );
+    }
+
+    fn number(&self, bits: &AtomicU64, float_flag: u32) -> Value {
+        let is_float = self.flags.load(Ordering::Relaxed) & float_flag != 0;
+        Value::from_bits(bits.load(Ordering::Relaxed), is_float)
+    }
+
+    fn set_number(&self, word: &AtomicU64, float_flag: u32, value: Value) {
+        let (bits, is_float) = value.to_bits();
+        word.store(bits, Ordering::Relaxed);
+        if is_float {
+            self.flags.fetch_or(float_flag, Ordering::Relaxed);
+        } else {
+            self.flags.fetch_and(!float_flag, Ordering::Relaxed);
+        }
+    }
+
+    fn tag(&self) -> CellTag {
+        CellTag::unpack(self.tag.load(Ordering::Relaxed))
+    }
+
+    /// Bar and rank that the cell counts, if it counts.
+    #[must_use]
+    pub fn key(&self) -> Option<CellKey> {
+        matches!(
+            self.tag().state,
+            CellState::Live | CellState::Released | CellState::Shared
+        )
+        .then(|| CellKey::unpack(self.key.load(Ordering::Relaxed)))
+    }
+
+    /// Reads the cell whole, or `None` if it counts nothing (or never held still).
+    #[must_use]
+    pub fn read(&self) -> Option<CellView> {
+        for _ in 0..READ_TRIES {
+            // SYNC POINT: pairs with the Release stores of `publish` and `claim`: behind a tag that
+            // says "counted" stand the key and the numbers that were written before it.
+            let bits = self.tag.load(Ordering::Acquire);
+            let tag = CellTag::unpack(bits);
+            if matches!(tag.state, CellState::Free | CellState::Claiming) {
+                return None;
+            }
+            let view = self.view(tag);
+            // SYNC POINT: keeps the loads above before the second look at the tag; a cell that was
+            // freed and claimed again in between shows another tag, or another key.
+            fence(Ordering::Acquire);
+            let key = CellKey::unpack(self.key.load(Ordering::Relaxed));
+            if self.tag.load(Ordering::Relaxed) == bits && key == view.key {
+                return Some(view);
+            }
+        }
+        None
+    }
+
+    fn view(&self, tag: CellTag) -> CellView {
+        let flags = self.flags.load(Ordering::Relaxed);
+        let with_total = self.with_total.load(Ordering::Relaxed);
+        let without_total = self.without_total.load(Ordering::Relaxed);
+        CellView {
+            key: CellKey::unpack(self.key.load(Ordering::Relaxed)),
+            process: tag.process,
+            state: tag.state,
+            n: self.n(),
+            total: (with_total > 0).then(|| self.number(&self.total, TOTAL_IS_FLOAT)),
+            without_total: without_total > 0,
+            initial: self.number(&self.initial, INITIAL_IS_FLOAT),
+            opens: self.opens.load(Ordering::Relaxed),
+            opened: with_total > 0 || without_total > 0,
+            own_line: flags & OWN_LINE != 0,
+            position: self.position.load(Ordering::Relaxed).checked_sub(1),
+            start_ns: self.start_ns.load(Ordering::Relaxed),
+            end_ns: self.end_ns.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Takes a cell whose process left it or died, and goes on from its count.
+    ///
+    /// The new tag is "live" from the first instant, so that no reader misses the count. Another bar
+    /// may have got the same cell with the same tag since the caller looked (freed, claimed, released
+    /// again by one process); then the tag is put back, again without a gap.
+    fn seize(&self, seen: CellTag, key: CellKey, me: ProcessId) -> bool {
+        let mine = CellTag::new(CellState::Live, me).pack();
+        // SYNC POINT: Acquire pairs with the Release of the process that left the cell, whose last
+        // count and totals are then seen; Release hands the cell on to readers.
+        let swap =
+            self.tag
+                .compare_exchange(seen.pack(), mine, Ordering::AcqRel, Ordering::Relaxed);
+        if swap.is_err() {
+            return false;
+        }
+        if CellKey::unpack(self.key.load(Ordering::Relaxed)) == key {
+            return true;
+        }
+        // SYNC POINT: as above; only this process may change a tag of its own, so the swap succeeds.
+        let _ = self
+            .tag
+            .compare_exchange(mine, seen.pack(), Ordering::AcqRel, Ordering::Relaxed);
+        false
+    }
+
+    /// Leaves the cell and its count to the next process of the same bar and rank.
+    pub fn release(&self, me: ProcessId) {
+        let live = CellTag::new(CellState::Live, me).pack();
+        let released = CellTag::new(CellState::Released, me).pack();
+        // SYNC POINT: pairs with the Acquire of `seize` and of `read`.
+        let _ = self
+            .tag
+            .compare_exchange(live, released, Ordering::Release, Ordering::Relaxed);
+    }
+
+    /// Gives the cell back, its count with it: for a bar that has ended.
+    pub fn free(&self, me: ProcessId) {
+        let live = CellTag::new(CellState::Live, me).pack();
+        // SYNC POINT: pairs with the Acquire of `claim`, which writes over what was read here.
+        let _ = self
+            .tag
+            .compare_exchange(live, 0, Ordering::Release, Ordering::Relaxed);
+    }
+
+    /// Frees a cell of an ended bar unless a live process still holds it. Any process may call it, any
+    /// number of times.
+    pub(crate) fn free_if_abandoned(&self, key: CellKey, me: ProcessId, alive: &impl Liveness) {
+        let tag = CellTag::unpack(self.tag.load(Ordering::Relaxed));
+        let abandoned = match tag.state {
+            CellState::Released => true,
+            CellState::Live => tag.process == me || alive.is_dead(tag.process),
+            CellState::Shared => {
+                if CellKey::unpack(self.key.load(Ordering::Relaxed)) == key {
+                    // SYNC POINT: pairs with the Acquire of `claim`.
+                    let _ = self.tag.compare_exchange(
+                        tag.pack(),
+                        0,
+                        Ordering::Release,
+                        Ordering::Relaxed,
+                    );
+                }
+                false
+            }
+            CellState::Free | CellState::Claiming => false,
+        };
+        if abandoned && self.seize(tag, key, me) {
+            self.free(me);
+        }
+    }
+
+    /// Makes a free or half-claimed cell this process's, fills it in and publishes it.
+    fn claim(&self, seen: u64, key: CellKey, me: ProcessId, as_state: CellState) -> bool {
+        let claiming = CellTag::new(CellState::Claiming, me).pack();
+        // SYNC POINT: Acquire pairs with the Release of `free`: the writes below come after every
+        // read of the cell's former life.
+        let swap = self
+            .tag
+            .compare_exchange(seen, claiming, Ordering::AcqRel, Ordering::Relaxed);
+        if swap.is_err() {
+            return false;
+        }
+        // SYNC POINT: a reader that sees one of the zeros below also sees "claiming" when it looks at
+        // the tag again (its Acquire fence).
+        fence(Ordering::Release);
+        self.key.store(key.pack(), Ordering::Relaxed);
+        self.n.store(0, Ordering::Relaxed);
+        for word in [
+            &self.n_float,
+            &self.total,
+            &self.initial,
+            &self.start_ns,
+            &self.end_ns,
+        ] {
+            word.store(0, Ordering::Relaxed);
+        }
+        let counts = [
+            &self.flags,
+            &self.opens,
+            &self.with_total,
+            &self.without_total,
+        ];
+        for word in counts.into_iter().chain([&self.position]) {
+            word.store(0, Ordering::Relaxed);
+        }
+        // SYNC POINT: publishes the words above to `read`.
+        self.tag
+            .store(CellTag::new(as_state, me).pack(), Ordering::Release);
+        true
+    }
+}
+
+impl Default for Cell {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The cells of a segment, with the mark up to which they were ever used.
+#[derive(Clone, Copy, Debug)]
+pub struct Cells<'a> {
+    /// All cells; the last [`Cells::shared`] of them are the overflow cells.
+    pub(crate) cells: &'a [Cell],
+    /// How many of `cells` are overflow cells.
+    pub(crate) shared: usize,
+    /// One more than the highest index ever claimed.
+    pub(crate) high_water: &'a AtomicU32,
+}
+
+/// A cell to count into.
+#[derive(Clone, Copy, Debug)]
+pub struct Claimed<'a> {
+    /// The cell.
+    pub cell: &'a Cell,
+    /// Whether other processes count into it too, so that only [`Cell::add_shared`] will do.
+    pub shared: bool,
+    /// Whether it started from zero, and not from what another process left.
+    pub fresh: bool,
+}
+
+impl<'a> Cells<'a> {
+    /// The cells that were ever used. (The overflow cells are the last ones: they come into use when
+    /// all others are.)
+    pub fn used(&self) -> impl Iterator<Item = &'a Cell> + use<'a> {
+        // SYNC POINT: pairs with the Release of `raise`: a cell below the mark is seen published.
+        let high = self.high_water.load(Ordering::Acquire) as usize;
+        self.cells[..high.min(self.cells.len())].iter()
+    }
+
+    fn raise(&self, index: usize) {
+        let mark = u32::try_from(index + 1).unwrap_or(u32::MAX);
+        // SYNC POINT: pairs with the Acquire of `used`.
+        self.high_water.fetch_max(mark, Ordering::Release);
+    }
+
+    /// The cell of `me` for `key`: the one it has, else one that another process of the same bar and
+    /// rank left, else a free one, else the overflow cell of that bar and rank. `None` only where
+    /// even the overflow cells are used up.
+    ///
+    /// `has_ended` says whether a bar is over, so that what its dead processes left can be used again.
+    #[must_use]
+    pub fn claim(
+        &self,
+        key: CellKey,
+        me: ProcessId,
+        alive: &impl Liveness,
+        has_ended: impl Fn(CellKey) -> bool,
+    ) -> Option<Claimed<'a>> {
+        if me == ProcessId::NONE {
+            return self.claim_shared(key, me, alive, has_ended);
+        }
+        if let Some(cell) = self.find_own(key, me) {
+            return Some(Claimed {
+                cell,
+                shared: false,
+                fresh: false,
+            });
+        }
+        if let Some(cell) = self.adopt(key, me, alive) {
+            return Some(Claimed {
+                cell,
+                shared: false,
+                fresh: false,
+            });
+        }
+        for (index, cell) in self.own_cells().iter().enumerate() {
+            if take_free(cell, key, me, alive, &has_ended, CellState::Live) {
+                self.raise(index);
+                return Some(Claimed {
+                    cell,
+                    shared: false,
+                    fresh: true,
+                });
+            }
+        }
+        self.claim_shared(key, me, alive, has_ended)
+    }
+
+    fn own_cells(&self) -> &'a [Cell] {
+        &self.cells[..self.cells.len() - self.shared]
+    }
+
+    fn find_own(&self, key: CellKey, me: ProcessId) -> Option<&'a Cell> {
+        let mine = CellTag::new(CellState::Live, me);
+        self.used()
+            .find(|cell| cell.tag() == mine && cell.key() == Some(key))
+    }
+
+    fn adopt(&self, key: CellKey, me: ProcessId, alive: &impl Liveness) -> Option<&'a Cell> {
+        let mut orphans = self.used().filter(|cell| cell.key() == Some(key));
+        orphans.find(|cell| {
+            let tag = cell.tag();
+            let orphan = match tag.state {
+                CellState::Released => true,
+                CellState::Live => alive.is_dead(tag.process),
+                _ => false,
+            };
+            let adopted = orphan && cell.seize(tag, key, me);
+            if adopted {
+                cell.opens.store(0, Ordering::Relaxed);
+            }
+            adopted
+        })
+    }
+
+    /// One overflow cell for each bar and rank. Two processes may make two at once; both are counted.
+    fn claim_shared(
+        &self,
+        key: CellKey,
+        me: ProcessId,
+        alive: &impl Liveness,
+        has_ended: impl Fn(CellKey) -> bool,
+    ) -> Option<Claimed<'a>> {
+        let first = self.cells.len() - self.shared;
+        let shared = &self.cells[first..];
+        let is_theirs =
+            |cell: &&Cell| cell.tag().state == CellState::Shared && cell.key() == Some(key);
+        if let Some(cell) = shared.iter().find(is_theirs) {
+            return Some(Claimed {
+                cell,
+                shared: true,
+                fresh: false,
+            });
+        }
+        let index = shared
+            .iter()
+            .position(|cell| take_free(cell, key, me, alive, &has_ended, CellState::Shared))?;
+        self.raise(first + index);
+        Some(Claimed {
+            cell: &shared[index],
+            shared: true,
+            fresh: true,
+        })
+    }
+
+    /// Gives back what an ended bar's processes left. Cells of live processes stay theirs; they give
+    /// them back at their next cold path. So no process ever writes into a cell that became another's.
+    pub(crate) fn free_bar(&self, bar: BarId, me: ProcessId, alive: &impl Liveness) {
+        for cell in self.used() {
+            if let Some(key) = cell.key()
+                && key.bar == bar
+            {
+                cell.free_if_abandoned(key, me, alive);
+            }
+        }
+    }
+
+    /// Gives back the cells of `me` whose bar has ended.
+    pub fn free_own_ended(&self, me: ProcessId, has_ended: impl Fn(CellKey) -> bool) {
+        let mine = CellTag::new(CellState::Live, me);
+        for cell in self.used() {
+            if cell.tag() == mine && cell.key().is_some_and(&has_ended) {
+                cell.free(me);
+            }
+        }
+    }
+
+    /// Leaves every cell of `me` to whoever comes next: at a clean exit.
+    pub fn release_all(&self, me: ProcessId) {
+        for cell in self.used() {
+            if cell.tag().process == me {
+                cell.opens.store(0, Ordering::Relaxed);
+                cell.release(me);
+            }
+        }
+    }
+
+    /// What the bar's cells say of one rank.
+    pub fn views_of_rank(
+        &self,
+        bar: BarId,
+        rank: Rank,
+    ) -> impl Iterator<Item = CellView> + use<'a> {
+        let key = CellKey { bar, rank };
+        self.used()
+            .filter(move |cell| cell.key() == Some(key))
+            .filter_map(Cell::read)
+    }
+}
+
+/// Takes a cell that is free, or was left half claimed, or belongs to a bar that has ended.
+fn take_free(
+    cell: &Cell,
+    key: CellKey,
+    me: ProcessId,
+    alive: &impl Liveness,
+    has_ended: &impl Fn(CellKey) -> bool,
+    as_state: CellState,
+) -> bool {
+    let bits = cell.tag.load(Ordering::Relaxed);
+    let tag = CellTag::unpack(bits);
+    match tag.state {
+        CellState::Free => cell.claim(bits, key, me, as_state),
+        CellState::Claiming => alive.is_dead(tag.process) && cell.claim(bits, key, me, as_state),
+        CellState::Live | CellState::Released => {
+            let old = CellKey::unpack(cell.key.load(Ordering::Relaxed));
+            let left = tag.state == CellState::Released || alive.is_dead(tag.process);
+            has_ended(old)
+                && left
+                && cell.seize(tag, old, me)
+                && cell.claim(CellTag::new(CellState::Live, me).pack(), key, me, as_state)
+        }
+        CellState::Shared => false,
+    }
+}
