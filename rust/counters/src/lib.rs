@@ -1,1 +1,45 @@
 //! Lock-free counters of one job, in memory shared by its processes.
+//!
+//! A *segment* holds the counters of all processes of one program on one node. A *bar* is one line of
+//! progress, a *cell* the counters of one process in one bar: written by that process alone, with plain
+//! stores, read by all. Nothing is shared but atomics, so no process can hold up another, whatever
+//! happens to it; who is dead is told by the kernel's record locks.
+//!
+//! This crate knows no Python, no terminal and no clock: time comes in as an argument.
+
+mod bar;
+mod cell;
+mod combine;
+mod error;
+mod file;
+mod home;
+mod layout;
+mod locks;
+mod owner;
+mod process;
+mod report;
+mod shm;
+pub mod sync;
+mod tag;
+mod text;
+mod value;
+
+pub use bar::{
+    BY_WORKERS, BarEntry, BarView, Bars, CALLER_TRAITS_SHIFT, FED, ITERATES, Identity, Joined,
+    NAMED, Opening, REPORTABLE,
+};
+pub use cell::{Cell, CellView, Cells, Claimed, OWN_LINE};
+pub use combine::{Combined, RankShare, Reduction, combine};
+pub use error::Error;
+pub use home::{Application, Home, Rung};
+pub use layout::{
+    Header, LAYOUT_VERSION, MAX_BARS, MAX_CELLS, MAX_PROCESSES, SEGMENT_BYTES, Tables,
+};
+pub use locks::LockLiveness;
+pub use owner::{Owner, Ownership};
+pub use process::{ProcessEntry, ProcessView, Processes, Role};
+pub use report::{Reporter, target};
+pub use shm::{HOT_ENTRIES, HotEntry, at_exit, map_hot_page};
+pub use tag::{BarId, BarState, CellKey, CellState, Incarnation, Liveness, ProcessId, Rank, Slot};
+pub use text::Text;
+pub use value::Value;

@@ -1,0 +1,166 @@
+//! The bytes of a segment: header, process table, bar table, cells; 964 KiB of fixed-width atomics.
+//!
+//! No pointers, no `bool`, no enums: any bytes are a valid segment, and readers check what they mean.
+//! Sizes and offsets are asserted at compile time, because other processes map the same bytes; a
+//! change to any of them must raise [`LAYOUT_VERSION`].
+
+use crate::bar::{BarEntry, Bars};
+use crate::cell::{Cell, Cells};
+use crate::owner::Ownership;
+use crate::process::{ProcessEntry, Processes};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
+
+/// Raised with every change of the layout or of what a word means.
+pub const LAYOUT_VERSION: u32 = 1;
+/// Bytes of a segment's file, constant for the life of the job.
+pub const SEGMENT_BYTES: usize = 1 << 20;
+/// Processes that can count at once with cells of their own; more of them share overflow cells.
+pub const MAX_PROCESSES: usize = 1024;
+/// Bars that can be open at once; a bar beyond counts for its own process only.
+pub const MAX_BARS: usize = 128;
+/// Cells: one for each process and bar it counts in.
+pub const MAX_CELLS: usize = 4096;
+/// The last cells, shared by processes that found none of their own: one for each bar and rank.
+pub(crate) const SHARED_CELLS: usize = 256;
+
+/// "mp_tqdm\0" in little-endian order.
+const MAGIC: u64 = u64::from_le_bytes(*b"mp_tqdm\0");
+
+/// A word on a line of its own, read by every reporting process.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub(crate) struct LoneWord {
+    word: AtomicU64,
+}
+
+/// What a segment says of itself, and the words that belong to no table.
+#[repr(C, align(4096))]
+#[derive(Debug)]
+pub struct Header {
+    magic: AtomicU64,
+    version: AtomicU32,
+    bytes: AtomicU32,
+    /// Hash of the job key: a file under another job's name is not trusted.
+    job: AtomicU64,
+    owner: AtomicU64,
+    owner_seen_ms: AtomicU64,
+    /// Frames that the owner drew.
+    pub frames: AtomicU64,
+    sequence: AtomicU64,
+    high_processes: AtomicU32,
+    high_bars: AtomicU32,
+    high_cells: AtomicU32,
+    /// Ranks of this node, as the launcher says; 0 without one.
+    pub local_world: AtomicU32,
+    pub(crate) current: LoneWord,
+}
+
+/// A whole segment.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Tables {
+    /// What the segment says of itself.
+    pub header: Header,
+    processes: [ProcessEntry; MAX_PROCESSES],
+    bars: [BarEntry; MAX_BARS],
+    cells: [Cell; MAX_CELLS],
+}
+
+#[cfg(not(all(test, mp_tqdm_loom)))]
+const _: () = {
+    use std::mem::{offset_of, size_of};
+    assert!(size_of::<Header>() == 4096);
+    assert!(offset_of!(Header, current) == 128);
+    assert!(size_of::<ProcessEntry>() == 64);
+    assert!(size_of::<BarEntry>() == 3008);
+    assert!(size_of::<Cell>() == 128);
+    assert!(offset_of!(Tables, processes) == 4096);
+    assert!(offset_of!(Tables, bars) == 69_632);
+    assert!(offset_of!(Tables, cells) == 454_656);
+    assert!(size_of::<Tables>() <= SEGMENT_BYTES);
+};
+
+/// What a header turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Ours,
+    Version(u32),
+    Nonsense,
+}
+
+impl Tables {
+    /// Describes a fresh segment of zeros; before it is published.
+    pub(crate) fn initialise(&self, job: u64) {
+        self.header.version.store(LAYOUT_VERSION, Ordering::Relaxed);
+        #[expect(clippy::cast_possible_truncation, reason = "a constant of 2^20")]
+        self.header
+            .bytes
+            .store(SEGMENT_BYTES as u32, Ordering::Relaxed);
+        self.header.job.store(job, Ordering::Relaxed);
+        self.header.magic.store(MAGIC, Ordering::Relaxed);
+    }
+
+    /// Whether the header describes a segment of `job` in this layout.
+    pub(crate) fn inspect(&self, job: u64) -> Seen {
+        let header = &self.header;
+        if header.magic.load(Ordering::Relaxed) != MAGIC {
+            return Seen::Nonsense;
+        }
+        let version = header.version.load(Ordering::Relaxed);
+        if version != LAYOUT_VERSION {
+            return Seen::Version(version);
+        }
+        let sized = header.bytes.load(Ordering::Relaxed) as usize == SEGMENT_BYTES;
+        let named = header.job.load(Ordering::Relaxed) == job;
+        if sized && named {
+            Seen::Ours
+        } else {
+            Seen::Nonsense
+        }
+    }
+
+    /// The process table.
+    #[must_use]
+    pub fn processes(&self) -> Processes<'_> {
+        Processes {
+            entries: &self.processes,
+            high_water: &self.header.high_processes,
+        }
+    }
+
+    /// The bar table.
+    #[must_use]
+    pub fn bars(&self) -> Bars<'_> {
+        Bars {
+            bars: &self.bars,
+            high_water: &self.header.high_bars,
+            sequence: &self.header.sequence,
+            current: &self.header.current.word,
+        }
+    }
+
+    /// The cells.
+    #[must_use]
+    pub fn cells(&self) -> Cells<'_> {
+        Cells {
+            cells: &self.cells,
+            shared: SHARED_CELLS,
+            high_water: &self.header.high_cells,
+        }
+    }
+
+    /// Who draws.
+    #[must_use]
+    pub fn ownership(&self) -> Ownership<'_> {
+        Ownership {
+            word: &self.header.owner,
+            seen_ms: &self.header.owner_seen_ms,
+        }
+    }
+
+    /// The word that turns with every change of what a report could reach; raw, for the hot path.
+    #[must_use]
+    pub fn current_word(&self) -> &AtomicU64 {
+        &self.header.current.word
+    }
+}
