@@ -1,0 +1,47 @@
+"""Fixtures for all tests: a terminal, programs to run, and a guard against what is left behind."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from support import leaks, programs
+from support.terminal import Terminal
+
+# A slow machine is no failure; what failed can be run again from the printed lines alone.
+hypothesis.settings.register_profile("mp_tqdm", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("mp_tqdm")
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fails the test after which a segment, a descriptor, a thread or a process is left."""
+    token = f"{os.getpid()}-{next(_numbers)}"
+    monkeypatch.setenv(leaks.TEST_VARIABLE, token)
+    before = leaks.belongings(token)
+    yield
+    left = leaks.left_behind(before, token)
+    if left:
+        pytest.fail("left behind:\n" + "\n".join(left), pytrace=False)
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    """A terminal of 24 rows and 80 columns."""
+    with Terminal() as window:
+        yield window
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[..., list[str]]:
+    """`program(source, *arguments, options=())`: the command that runs a script; see `python`."""
+
+    def command(source: str, *arguments: str, options: tuple[str, ...] = ()) -> list[str]:
+        return programs.python(source, *arguments, directory=tmp_path, options=options)
+
+    return command

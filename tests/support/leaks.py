@@ -1,0 +1,157 @@
+"""Finds what a test left behind: shared memory, descriptors, threads, processes."""
+
+import gc
+import multiprocessing
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+# Marks the environment of everything that a test starts, so that an orphan is found as well.
+TEST_VARIABLE = "TEST_OF_MP_TQDM"
+
+# What ends by itself after a test gets this long.
+_PATIENCE_S = 3.0
+
+
+def belongings(token: str) -> frozenset[str]:
+    """What there is at this moment: one line for each thing, that a person can go after.
+
+    Left out are this process's own job, which lives as long as the process: one segment and one
+    descriptor of it; and segments that a process of somebody else has open.
+
+    Args:
+        token: The value of `TEST_VARIABLE` in the processes of the running test.
+    """
+    segments = list(_segments())
+    descriptors = list(_descriptors())
+    own = {file for file, _ in segments} & {file for file, _ in descriptors}
+    if len(own) == 1:
+        segments = [entry for entry in segments if entry[0] not in own]
+        open_twice = sum(file in own for file, _ in descriptors) > 1
+        descriptors = [entry for entry in descriptors if open_twice or entry[0] not in own]
+    if segments:
+        foreign = set(_files_of_others(token))
+        segments = [entry for entry in segments if entry[0] not in foreign]
+    return frozenset(
+        [
+            *(f"segment: {path}" for _, path in segments),
+            *(f"descriptor: {descriptor}" for _, descriptor in descriptors),
+            *(f"thread: {thread}" for thread in _threads()),
+            *(f"process: {process}" for process in _processes(token)),
+        ]
+    )
+
+
+def left_behind(before: frozenset[str], token: str) -> list[str]:
+    """What is there now and was not before, after a moment in which it could have gone.
+
+    Args:
+        before: What there was before the test.
+        token: As for `belongings`.
+
+    Returns:
+        The lines of `belongings`, sorted; empty if nothing is left.
+    """
+    gc.collect()
+    _end_helpers()
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        multiprocessing.active_children()  # collects those that ended
+        left = sorted(belongings(token) - before)
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.01)
+
+
+def _end_helpers() -> None:
+    """End the processes that multiprocessing and loky keep for the next time."""
+    for module, name in (
+        ("multiprocessing.forkserver", "_forkserver"),
+        ("multiprocessing.resource_tracker", "_resource_tracker"),
+        ("joblib.externals.loky.backend.resource_tracker", "_resource_tracker"),
+    ):
+        if module in sys.modules:
+            getattr(sys.modules[module], name)._stop()
+
+
+def _segments() -> Iterator[tuple[tuple[int, int], str]]:
+    """Every segment on the machine, with the identity of its file."""
+    places = {"/dev/shm", tempfile.gettempdir(), os.environ.get("XDG_RUNTIME_DIR", "/dev/shm")}
+    for place in places:
+        for path in Path(place).glob("mp_tqdm-*"):
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                continue
+            yield (status.st_dev, status.st_ino), str(path)
+
+
+def _descriptors() -> Iterator[tuple[tuple[int, int], str]]:
+    """Those of this process, each with the identity of its file."""
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{number}")
+            status = os.stat(int(number))
+        except OSError:
+            continue  # the one that listed the directory
+        yield (status.st_dev, status.st_ino), f"{number} -> {target}"
+
+
+def _threads() -> Iterator[str]:
+    """Ours, native or Python's, by the name."""
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            name = (task / "comm").read_text().strip()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if name.startswith(("mp-tqdm", "mp_tqdm")):
+            yield f"{name} ({task.name})"
+    for thread in threading.enumerate():
+        if thread.name.startswith(("mp-tqdm", "mp_tqdm")):
+            yield thread.name
+
+
+def _processes(token: str) -> Iterator[str]:
+    """Children of this process, and what bears the test's mark wherever it went."""
+    for process in _other_processes():
+        try:
+            if not _is_of_test(process, token):
+                continue
+            _, _, rest = (process / "stat").read_text().rpartition(")")
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue  # it ended while being looked at
+        yield f"{process.name} ({rest.split()[0]}) {command or 'zombie'}"
+
+
+def _files_of_others(token: str) -> Iterator[tuple[int, int]]:
+    """The files that processes of another test run, or of a user, have open."""
+    for process in _other_processes():
+        try:
+            if _is_of_test(process, token):
+                continue
+            for descriptor in (process / "fd").iterdir():
+                status = descriptor.stat()
+                yield status.st_dev, status.st_ino
+        except OSError:
+            continue  # it ended or closed the file, or is none of our business
+
+
+def _other_processes() -> Iterator[Path]:
+    own = os.getpid()
+    for process in Path("/proc").iterdir():
+        if process.name.isdecimal() and int(process.name) != own:
+            yield process
+
+
+def _is_of_test(process: Path, token: str) -> bool:
+    """Whether it is a child of this process or carries the mark. Raises OSError once it is gone."""
+    _, _, rest = (process / "stat").read_text().rpartition(")")
+    if int(rest.split()[1]) == os.getpid():
+        return True
+    mark = f"{TEST_VARIABLE}={token}".encode()
+    return mark in (process / "environ").read_bytes().split(b"\0")
