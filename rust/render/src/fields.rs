@@ -1,0 +1,388 @@
+//! The values a line is made of: tqdm's arithmetic, and the fields that templates name.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use crate::charset::Charset;
+use crate::float_text::fixed;
+use crate::interval::format_interval;
+use crate::meter::{Meter, MeterPostfix, UnitScale};
+use crate::number::Number;
+use crate::sizes::{UNIT_DIVISOR, format_sizeof};
+
+/// A name that a template can put between braces, apart from the bar itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Everything before the bar.
+    LeftBar,
+    /// Everything behind the bar.
+    RightBar,
+    /// The count.
+    N,
+    /// The count as the line shows it.
+    NFmt,
+    /// The total.
+    Total,
+    /// The total as the line shows it.
+    TotalFmt,
+    /// The percentage done.
+    Percentage,
+    /// Seconds since the start, as a clock.
+    Elapsed,
+    /// Seconds since the start.
+    ElapsedS,
+    /// The width of the line.
+    Ncols,
+    /// The height of the screen.
+    Nrows,
+    /// The description.
+    Desc,
+    /// The unit.
+    Unit,
+    /// The rate that the line shows: items a second, or seconds an item above one second.
+    Rate,
+    /// That rate as the line shows it.
+    RateFmt,
+    /// Items a second.
+    RateNoinv,
+    /// Items a second, as text.
+    RateNoinvFmt,
+    /// Seconds an item.
+    RateInv,
+    /// Seconds an item, as text.
+    RateInvFmt,
+    /// What follows the rate, its comma included.
+    Postfix,
+    /// The step between two prefixes of a scaled count.
+    UnitDivisor,
+    /// The bar's colour as it was given.
+    Colour,
+    /// Seconds left, as a clock.
+    Remaining,
+    /// Seconds left.
+    RemainingS,
+    /// The first count.
+    Initial,
+    /// The description under its older name.
+    Prefix,
+    /// The charset as it was given.
+    Ascii,
+    /// The scale as it was given.
+    UnitScale,
+    /// The template itself.
+    BarFormat,
+}
+
+/// What a field holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FieldValue<'a> {
+    /// Python's `None`.
+    None,
+    /// A `bool`.
+    Bool(bool),
+    /// An `int` or a `float`.
+    Number(Number),
+    /// A `str`.
+    Text(Cow<'a, str>),
+}
+
+impl Field {
+    /// Every field with its name.
+    pub const ALL: [(&'static str, Self); 29] = [
+        ("l_bar", Self::LeftBar),
+        ("r_bar", Self::RightBar),
+        ("n", Self::N),
+        ("n_fmt", Self::NFmt),
+        ("total", Self::Total),
+        ("total_fmt", Self::TotalFmt),
+        ("percentage", Self::Percentage),
+        ("elapsed", Self::Elapsed),
+        ("elapsed_s", Self::ElapsedS),
+        ("ncols", Self::Ncols),
+        ("nrows", Self::Nrows),
+        ("desc", Self::Desc),
+        ("unit", Self::Unit),
+        ("rate", Self::Rate),
+        ("rate_fmt", Self::RateFmt),
+        ("rate_noinv", Self::RateNoinv),
+        ("rate_noinv_fmt", Self::RateNoinvFmt),
+        ("rate_inv", Self::RateInv),
+        ("rate_inv_fmt", Self::RateInvFmt),
+        ("postfix", Self::Postfix),
+        ("unit_divisor", Self::UnitDivisor),
+        ("colour", Self::Colour),
+        ("remaining", Self::Remaining),
+        ("remaining_s", Self::RemainingS),
+        ("initial", Self::Initial),
+        ("prefix", Self::Prefix),
+        ("ascii", Self::Ascii),
+        ("unit_scale", Self::UnitScale),
+        ("bar_format", Self::BarFormat),
+    ];
+
+    /// The field of that name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, field)| *field)
+    }
+
+    /// Its name in a template.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(_, field)| *field == self)
+            .map_or("", |(name, _)| name)
+    }
+}
+
+/// A meter worked out: what tqdm computes before it writes a line.
+#[derive(Clone, Debug)]
+pub struct Fields<'a> {
+    meter: &'a Meter<'a>,
+    n: Number,
+    total: Option<Number>,
+    fraction: Option<f64>,
+    rate: Option<Number>,
+    seconds_per_item: Option<f64>,
+    remaining_s: Number,
+    remaining_known: bool,
+}
+
+impl<'a> Fields<'a> {
+    /// Works a meter out.
+    #[must_use]
+    pub fn of(meter: &'a Meter<'a>) -> Self {
+        let mut n = meter.n;
+        let mut total = meter.total.filter(|total| is_meaningful(*total, n));
+        let mut rate = meter.rate;
+        if let UnitScale::By(scale) = meter.unit_scale {
+            total = total.map(|total| {
+                if total.is_zero() {
+                    total
+                } else {
+                    total.times(scale)
+                }
+            });
+            n = n.times(scale);
+            rate = rate.map(|rate| {
+                if rate.is_zero() {
+                    rate
+                } else {
+                    rate.times(scale)
+                }
+            });
+        }
+        if rate.is_none() && !meter.elapsed_s.is_zero() {
+            rate = Some(Number::Float(n.minus(meter.initial).over(meter.elapsed_s)));
+        }
+        let nonzero_rate = rate.filter(|rate| !rate.is_zero());
+        let nonzero_total = total.filter(|total| !total.is_zero());
+        let (remaining_s, remaining_known) = match (meter.remaining_s, nonzero_rate) {
+            (Some(given), _) => (Number::Float(given), given.is_finite()),
+            (None, None) => (Number::ZERO, false),
+            (None, Some(rate)) => match nonzero_total {
+                Some(total) => (Number::Float(total.minus(n).over(rate)), true),
+                None => (Number::ZERO, true),
+            },
+        };
+        Self {
+            meter,
+            n,
+            total,
+            fraction: nonzero_total.map(|total| meter.fraction.unwrap_or_else(|| n.over(total))),
+            rate,
+            seconds_per_item: nonzero_rate.map(|rate| Number::Int(1).over(rate)),
+            remaining_s,
+            remaining_known,
+        }
+    }
+
+    /// The part done, if there is a total to be done.
+    #[must_use]
+    pub fn fraction(&self) -> Option<f64> {
+        self.fraction
+    }
+
+    /// The value of a field.
+    #[must_use]
+    pub fn get(&self, field: Field) -> FieldValue<'a> {
+        let number = |number: Option<Number>| number.map_or(FieldValue::None, FieldValue::Number);
+        let columns = |columns: Option<u32>| number(columns.map(|c| Number::Int(c.into())));
+        let owned = |text: String| FieldValue::Text(Cow::Owned(text));
+        let meter = self.meter;
+        match field {
+            Field::LeftBar => owned(self.left()),
+            Field::RightBar => owned(self.right()),
+            Field::N => FieldValue::Number(self.n),
+            Field::NFmt => owned(self.count_text(self.n)),
+            Field::Total => number(self.total),
+            Field::TotalFmt => owned(self.total_text()),
+            Field::Percentage => FieldValue::Number(self.percentage()),
+            Field::Elapsed => owned(format_interval(meter.elapsed_s)),
+            Field::ElapsedS => FieldValue::Number(meter.elapsed_s),
+            Field::Ncols => columns(meter.ncols),
+            Field::Nrows => columns(meter.nrows),
+            Field::Desc | Field::Prefix => FieldValue::Text(Cow::Borrowed(meter.prefix)),
+            Field::Unit => FieldValue::Text(Cow::Borrowed(meter.unit)),
+            Field::Rate => number(self.slow().map(Number::Float).or(self.rate)),
+            Field::RateFmt => owned(self.rate_text()),
+            Field::RateNoinv => number(self.rate),
+            Field::RateNoinvFmt => owned(self.items_per_second_text()),
+            Field::RateInv => number(self.seconds_per_item.map(Number::Float)),
+            Field::RateInvFmt => owned(self.seconds_per_item_text()),
+            Field::Postfix => owned(self.postfix_text()),
+            Field::UnitDivisor => FieldValue::Number(meter.unit_divisor),
+            Field::Colour => match meter.colour {
+                Some(colour) => FieldValue::Text(Cow::Borrowed(colour)),
+                None => FieldValue::None,
+            },
+            Field::Remaining => owned(self.remaining_text()),
+            Field::RemainingS => FieldValue::Number(self.remaining_s),
+            Field::Initial => FieldValue::Number(meter.initial),
+            Field::Ascii => match meter.charset {
+                Charset::Unicode => FieldValue::Bool(false),
+                Charset::Ascii => FieldValue::Bool(true),
+                Charset::Custom(_) => owned(meter.charset.text()),
+            },
+            Field::UnitScale => match meter.unit_scale {
+                UnitScale::Off => FieldValue::Bool(false),
+                UnitScale::Si => FieldValue::Bool(true),
+                UnitScale::By(scale) => FieldValue::Number(scale),
+            },
+            Field::BarFormat => match meter.bar_format {
+                Some(template) => FieldValue::Text(Cow::Borrowed(template.source())),
+                None => FieldValue::None,
+            },
+        }
+    }
+
+    /// What stands before the bar.
+    pub(crate) fn left(&self) -> String {
+        let prefix = self.meter.prefix;
+        let colon = if prefix.is_empty() || prefix.ends_with(": ") {
+            ""
+        } else {
+            ": "
+        };
+        match self.fraction {
+            Some(fraction) => format!("{prefix}{colon}{:>3}%|", fixed(fraction * 100.0, 0)),
+            None => format!("{prefix}{colon}|"),
+        }
+    }
+
+    /// What stands behind the bar.
+    pub(crate) fn right(&self) -> String {
+        format!(
+            "| {}/{} [{}<{}, {}{}]",
+            self.count_text(self.n),
+            self.total_text(),
+            format_interval(self.meter.elapsed_s),
+            self.remaining_text(),
+            self.rate_text(),
+            self.postfix_text(),
+        )
+    }
+
+    /// The whole line of work without a total.
+    pub(crate) fn statistics(&self) -> String {
+        let prefix = self.meter.prefix;
+        format!(
+            "{prefix}{}{}{} [{}, {}{}]",
+            if prefix.is_empty() { "" } else { ": " },
+            self.count_text(self.n),
+            self.meter.unit,
+            format_interval(self.meter.elapsed_s),
+            self.rate_text(),
+            self.postfix_text(),
+        )
+    }
+
+    fn percentage(&self) -> Number {
+        self.fraction
+            .map_or(Number::ZERO, |fraction| Number::Float(fraction * 100.0))
+    }
+
+    /// Seconds an item, where that is the better thing to show.
+    fn slow(&self) -> Option<f64> {
+        self.seconds_per_item.filter(|seconds| *seconds > 1.0)
+    }
+
+    fn count_text(&self, count: Number) -> String {
+        match self.meter.unit_scale {
+            UnitScale::Si => format_sizeof(count, "", self.meter.unit_divisor),
+            _ => count.to_string(),
+        }
+    }
+
+    fn total_text(&self) -> String {
+        self.total
+            .map_or_else(|| "?".to_owned(), |total| self.count_text(total))
+    }
+
+    fn rate_text(&self) -> String {
+        if self.slow().is_some() {
+            self.seconds_per_item_text()
+        } else {
+            self.items_per_second_text()
+        }
+    }
+
+    fn items_per_second_text(&self) -> String {
+        format!("{}{}/s", self.speed_text(self.rate), self.meter.unit)
+    }
+
+    fn seconds_per_item_text(&self) -> String {
+        let seconds = self.speed_text(self.seconds_per_item.map(Number::Float));
+        format!("{seconds}s/{}", self.meter.unit)
+    }
+
+    fn speed_text(&self, speed: Option<Number>) -> String {
+        match (
+            speed.filter(|speed| !speed.is_zero()),
+            self.meter.unit_scale,
+        ) {
+            (None, _) => "?".to_owned(),
+            // Rates step by thousands whatever the unit's divisor is, as in tqdm.
+            (Some(speed), UnitScale::Si) => format_sizeof(speed, "", UNIT_DIVISOR),
+            (Some(speed), _) => format!("{:>5}", fixed(speed.as_f64(), 2)),
+        }
+    }
+
+    fn remaining_text(&self) -> String {
+        if self.remaining_known {
+            format_interval(self.remaining_s)
+        } else {
+            "?".to_owned()
+        }
+    }
+
+    fn postfix_text(&self) -> String {
+        let mut text = match self.meter.postfix {
+            MeterPostfix::Joined("") => String::new(),
+            MeterPostfix::Joined(postfix) => format!(", {postfix}"),
+            MeterPostfix::Raw(postfix) => postfix.to_owned(),
+        };
+        if let Some(note) = self.meter.note.filter(|note| !note.is_empty()) {
+            text.push_str(", ");
+            text.push_str(note);
+        }
+        text
+    }
+}
+
+/// Whether a total says anything: it is a number, and the count has not passed it. The half allows
+/// for counts that were added up as floats.
+fn is_meaningful(total: Number, n: Number) -> bool {
+    if total.is_zero() {
+        return true;
+    }
+    if total.is_nan() || total.as_f64() == f64::INFINITY {
+        return false;
+    }
+    let passed = n.compare(total.as_f64() + 0.5);
+    !matches!(passed, Some(Ordering::Greater | Ordering::Equal))
+}
