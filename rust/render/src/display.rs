@@ -1,0 +1,182 @@
+//! Everything that one process draws: rows of all bars in, frames on all outputs out.
+
+use crate::block::{block_rows, hidden_line, line_columns, split_rows};
+use crate::output::{Kind, Output};
+use crate::row::{Ended, Room, Row};
+use crate::sink::Size;
+use crate::tracks::Tracks;
+
+/// What stands between the outermost and the innermost bar on one line of a log.
+const LOG_SEPARATOR: &str = "  ";
+
+/// One output among those of a display.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OutputId(pub u64);
+
+/// All outputs of one owner, and what it has learned about each bar.
+///
+/// It knows no clock: the same scenes at the same times give the same bytes.
+#[derive(Default)]
+pub struct Display {
+    outputs: Vec<(OutputId, Output)>,
+    tracks: Tracks,
+}
+
+/// What came of a frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drawn {
+    /// Outputs that will never take anything again. They are gone from the display.
+    pub died: Vec<OutputId>,
+    /// Whether some output has not taken all that it was given, so that a later frame has something
+    /// to do even if the scene stays as it is.
+    pub is_behind: bool,
+}
+
+impl Display {
+    /// A display without outputs.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an output, in place of one with that id.
+    pub fn add_output(&mut self, id: OutputId, output: Output) {
+        self.outputs.retain(|(known, _)| *known != id);
+        self.outputs.push((id, output));
+    }
+
+    /// Whether an output of that id can still be drawn on.
+    #[must_use]
+    pub fn has_output(&self, id: OutputId) -> bool {
+        self.outputs.iter().any(|(known, _)| *known == id)
+    }
+
+    /// Makes the next frame draw everything, because something else may have been written over it.
+    pub fn redraw(&mut self) {
+        for (_, output) in &mut self.outputs {
+            output.invalidate();
+        }
+        self.tracks.forget_texts();
+    }
+
+    /// Draws one frame: for each output its rows, outermost first. An output that is left out has
+    /// none. A row that has ended is given once; its line waits here until it is out.
+    pub fn draw(&mut self, now_s: f64, scene: &[(OutputId, Vec<Row>)]) -> Drawn {
+        let mut drawn = Drawn::default();
+        for (id, output) in &mut self.outputs {
+            let of_output = scene.iter().filter(|(of, _)| of == id);
+            let rows: Vec<&Row> = of_output.flat_map(|(_, rows)| rows).collect();
+            match output.kind() {
+                Kind::Terminal => draw_terminal(output, &mut self.tracks, now_s, &rows),
+                Kind::Log => draw_log(output, &mut self.tracks, now_s, &rows),
+            }
+            if output.is_dead() {
+                drawn.died.push(*id);
+            }
+            drawn.is_behind |= output.is_behind();
+        }
+        self.outputs.retain(|(_, output)| !output.is_dead());
+        self.tracks.forget_unseen();
+        drawn
+    }
+
+    /// The line of one bar as a terminal line of `cols` columns would show it; without `cols`, as a
+    /// log would.
+    #[must_use]
+    pub fn format_row(&self, now_s: f64, row: &Row, cols: Option<u32>) -> String {
+        let rate = if row.ended.is_none() {
+            self.tracks.smoothed_rate(row)
+        } else {
+            None
+        };
+        let room = match cols {
+            Some(cols) => Room::Columns {
+                cols,
+                rows: u32::from(Size::UNKNOWN.rows),
+            },
+            None => Room::Log,
+        };
+        row.line(now_s, rate, room)
+    }
+}
+
+fn draw_terminal(output: &mut Output, tracks: &mut Tracks, now_s: f64, rows: &[&Row]) {
+    let size = output.size();
+    let cols = line_columns(size);
+    let room = Room::Columns {
+        cols,
+        rows: u32::from(size.rows),
+    };
+    let mut live = Vec::new();
+    for row in rows {
+        match row.ended {
+            _ if row.is_delayed(now_s) => {}
+            None => live.push(*row),
+            Some(Ended::Keep) => output.keep(tracks.line(now_s, row, room)),
+            Some(Ended::Erase) => {}
+        }
+        tracks.touch(row);
+    }
+    let asked = live
+        .iter()
+        .filter_map(|row| row.style.nrows)
+        .filter(|rows| *rows > 0)
+        .min();
+    let limit = asked
+        .map_or(usize::MAX, |rows| rows as usize)
+        .min(block_rows(size));
+    // Nothing can be read on no columns.
+    let shown = if cols == 0 {
+        0
+    } else {
+        split_rows(live.len(), limit)
+    };
+    let mut lines: Vec<String> = live[..shown]
+        .iter()
+        .map(|row| tracks.line(now_s, row, room))
+        .collect();
+    if shown < live.len() && shown < limit && cols > 0 {
+        lines.push(hidden_line(live.len() - shown, cols));
+    }
+    output.draw_block(lines, size);
+}
+
+fn draw_log(output: &mut Output, tracks: &mut Tracks, now_s: f64, rows: &[&Row]) {
+    if let Some(oldest_start_s) = rows.iter().map(|row| row.start_s).reduce(f64::min) {
+        let interval_s = rows
+            .iter()
+            .filter_map(|row| row.style.mininterval_s)
+            .reduce(f64::min);
+        output.schedule().observe(oldest_start_s, interval_s);
+    }
+    let mut live: Vec<&Row> = Vec::new();
+    for (place, row) in rows.iter().enumerate() {
+        let stays = match row.ended {
+            _ if row.is_delayed(now_s) => false,
+            None => {
+                live.push(row);
+                false
+            }
+            Some(Ended::Keep) => true,
+            // A bar that is to vanish leaves a line only if it was the outermost, and no more of
+            // them than the schedule has lines.
+            Some(Ended::Erase) => place == 0 && output.schedule().has_room(now_s),
+        };
+        if stays {
+            output.schedule().replace_one(now_s);
+            output.keep(tracks.line(now_s, row, Room::Log));
+        }
+        tracks.touch(row);
+    }
+    let due = match *live {
+        [] => None,
+        _ if !output.schedule().take(now_s) => None,
+        [only] => Some(tracks.line(now_s, only, Room::Log)),
+        [outermost, .., innermost] => {
+            let how_far = tracks.line(now_s, outermost, Room::Log);
+            let doing_what = tracks.line(now_s, innermost, Room::Log);
+            Some(how_far + LOG_SEPARATOR + &doing_what)
+        }
+    };
+    output.write_lines(due);
+}

@@ -1,0 +1,124 @@
+//! The two kinds of output: a terminal with a live block, and a log of whole lines.
+
+use std::collections::VecDeque;
+
+use crate::block::Block;
+use crate::lines::Schedule;
+use crate::outlet::{Outlet, Sent};
+use crate::sink::{Sink, Size};
+
+/// The most permanent lines that wait for an output that takes nothing. Beyond it the oldest goes:
+/// a terminal that nobody has read for so long would have scrolled it away.
+const WAITING_MAX: usize = 1000;
+
+/// Something that rows are drawn on.
+pub struct Output {
+    kind: Kind,
+    outlet: Outlet,
+    block: Block,
+    schedule: Schedule,
+    /// Lines of ended bars that are not out yet.
+    waiting: VecDeque<String>,
+    is_refused: bool,
+}
+
+/// What an output can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Live lines, drawn in place.
+    Terminal,
+    /// Whole lines, one after the other.
+    Log,
+}
+
+impl Output {
+    /// A terminal: live lines that are drawn in place.
+    #[must_use]
+    pub fn terminal(sink: Box<dyn Sink + Send>) -> Self {
+        Self::new(Kind::Terminal, sink)
+    }
+
+    /// Anything else: whole lines, seldom, with no escape sequence in them.
+    #[must_use]
+    pub fn log(sink: Box<dyn Sink + Send>) -> Self {
+        Self::new(Kind::Log, sink)
+    }
+
+    fn new(kind: Kind, sink: Box<dyn Sink + Send>) -> Self {
+        Self {
+            kind,
+            outlet: Outlet::new(sink),
+            block: Block::default(),
+            schedule: Schedule::default(),
+            waiting: VecDeque::new(),
+            is_refused: false,
+        }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn size(&self) -> Size {
+        self.outlet.size().unwrap_or(Size::UNKNOWN)
+    }
+
+    pub(crate) fn schedule(&mut self) -> &mut Schedule {
+        &mut self.schedule
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.outlet.is_dead()
+    }
+
+    /// Whether something that was to be written is not out yet.
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.is_dead() && (self.is_refused || self.outlet.has_rest() || !self.waiting.is_empty())
+    }
+
+    /// Forgets what stands on the screen.
+    pub(crate) fn invalidate(&mut self) {
+        self.block.invalidate();
+    }
+
+    /// Adds a line that stays. An empty one is all that a bar shows on no columns: nothing.
+    pub(crate) fn keep(&mut self, line: String) {
+        if line.is_empty() {
+            return;
+        }
+        if self.waiting.len() == WAITING_MAX {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(line);
+    }
+
+    /// Makes a terminal show these lines, below those that wait.
+    pub(crate) fn draw_block(&mut self, lines: Vec<String>, size: Size) {
+        let frame = self
+            .block
+            .compose(self.waiting.make_contiguous(), &lines, size);
+        if self.send(&frame) {
+            self.block.commit(lines, size);
+        }
+    }
+
+    /// Writes the lines that wait, and `line` if one is due.
+    pub(crate) fn write_lines(&mut self, line: Option<String>) {
+        let mut frame = String::new();
+        for line in self.waiting.iter().chain(&line) {
+            frame.push_str(line);
+            frame.push('\n');
+        }
+        self.send(frame.as_bytes());
+    }
+
+    /// Sends a frame with all lines that wait in it; `true` if it was taken.
+    fn send(&mut self, frame: &[u8]) -> bool {
+        let is_taken = self.outlet.send(frame) == Sent::Taken;
+        self.is_refused = !is_taken;
+        if is_taken {
+            self.waiting.clear();
+        }
+        is_taken
+    }
+}
