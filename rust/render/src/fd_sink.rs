@@ -1,0 +1,122 @@
+//! A sink over a file descriptor: a terminal, a pipe or a file that somebody else may use too.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::unistd::write;
+
+use crate::sink::{Outcome, Sink, Size};
+
+/// What is written at once to something that may block: after `poll` says yes, a pipe takes this
+/// much (`_POSIX_PIPE_BUF`), and a terminal that has room at all practically always does.
+const CAREFUL_BYTES: usize = 512;
+
+/// A sink over a descriptor of its own.
+#[derive(Debug)]
+pub struct FdSink {
+    fd: OwnedFd,
+    manner: Manner,
+}
+
+/// How not to block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    /// Writes do not block: a regular file, or an open file description in non-blocking mode.
+    AtOnce,
+    /// Writes may block: in small parts, each only where `poll` says that there is room.
+    Careful,
+}
+
+impl FdSink {
+    /// A sink over a duplicate of the user's descriptor.
+    ///
+    /// A terminal or pipe is opened once more, because `O_NONBLOCK` belongs to the open file
+    /// description: set on a duplicate, it would make the shell's and everybody else's writes fail.
+    /// Where that is refused (a socket, a terminal of another user, no `/proc`), the duplicate
+    /// itself is used with care. A regular file is written through the duplicate, which shares its
+    /// offset and its append mode with the user's.
+    #[must_use]
+    pub fn new(duplicate: OwnedFd) -> Self {
+        let is_file = fstat(&duplicate).is_ok_and(|stat| file_type(stat.st_mode) == SFlag::S_IFREG);
+        if is_file {
+            return Self {
+                fd: duplicate,
+                manner: Manner::AtOnce,
+            };
+        }
+        let path = format!("/proc/self/fd/{}", duplicate.as_raw_fd());
+        let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        match open(path.as_str(), flags, Mode::empty()) {
+            Ok(own) => Self {
+                fd: own,
+                manner: Manner::AtOnce,
+            },
+            Err(_) => Self {
+                fd: duplicate,
+                manner: Manner::Careful,
+            },
+        }
+    }
+
+    fn write_carefully(&self, bytes: &[u8]) -> Outcome {
+        let mut written = 0;
+        for part in bytes.chunks(CAREFUL_BYTES) {
+            let outcome = if has_room(self.fd.as_fd()) {
+                write_once(self.fd.as_fd(), part)
+            } else {
+                Outcome::Busy
+            };
+            match outcome {
+                Outcome::Whole => written += part.len(),
+                Outcome::Part(bytes) => return Outcome::Part(written + bytes),
+                Outcome::Busy if written > 0 => return Outcome::Part(written),
+                Outcome::Busy | Outcome::Dead => return outcome,
+            }
+        }
+        Outcome::Whole
+    }
+}
+
+impl Sink for FdSink {
+    fn write_frame(&mut self, bytes: &[u8]) -> Outcome {
+        match self.manner {
+            Manner::AtOnce => write_once(self.fd.as_fd(), bytes),
+            Manner::Careful => self.write_carefully(bytes),
+        }
+    }
+
+    fn size(&self) -> Option<Size> {
+        let (width, height) = terminal_size::terminal_size_of(&self.fd)?;
+        Some(Size {
+            cols: width.0,
+            rows: height.0,
+        })
+    }
+}
+
+fn write_once(fd: BorrowedFd<'_>, bytes: &[u8]) -> Outcome {
+    loop {
+        return match write(fd, bytes) {
+            Ok(written) if written >= bytes.len() => Outcome::Whole,
+            Ok(0) | Err(Errno::EAGAIN) => Outcome::Busy,
+            Ok(written) => Outcome::Part(written),
+            Err(Errno::EINTR) => continue,
+            // The reader is gone, the disk is full, the line was hung up, the descriptor is not for
+            // writing: none of these gets better by asking again ten times a second.
+            Err(_) => Outcome::Dead,
+        };
+    }
+}
+
+fn has_room(fd: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
+    // An error or hang-up counts as room: the write will say which it is.
+    poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+}
+
+fn file_type(mode: nix::sys::stat::mode_t) -> SFlag {
+    SFlag::from_bits_truncate(mode) & SFlag::S_IFMT
+}

@@ -1,0 +1,152 @@
+//! The render thread: its pace, its promises to those who wait for it, and its end.
+
+use std::fs;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use mp_tqdm_render::{Driver, Wait};
+
+/// Long enough for any machine; no test waits for it unless it fails.
+const WATCHDOG: Duration = Duration::from_secs(20);
+
+const SOON: Duration = Duration::from_millis(1);
+
+fn start(tick: impl FnMut(f64) -> Wait + Send + 'static) -> Driver {
+    Driver::start("mp-tqdm-test", tick).expect("the system has a thread to give")
+}
+
+/// A driver whose ticks are reported, with the time each was given.
+fn reporting(wait: Wait) -> (Driver, Receiver<f64>) {
+    let (sender, receiver) = channel();
+    let driver = start(move |now_s| {
+        let _ = sender.send(now_s);
+        wait
+    });
+    (driver, receiver)
+}
+
+#[test]
+fn ticks_keep_their_pace_whatever_each_takes() {
+    let (sender, receiver) = channel();
+    let pause = Duration::from_millis(20);
+    let driver = start(move |now_s| {
+        let _ = sender.send(now_s);
+        std::thread::sleep(Duration::from_millis(5));
+        Wait::For(pause)
+    });
+    let first = receiver.recv_timeout(WATCHDOG).unwrap();
+    for _ in 0..50 {
+        receiver.recv_timeout(WATCHDOG).unwrap();
+    }
+    let last = receiver.recv_timeout(WATCHDOG).unwrap();
+    // 51 pauses of 20 ms are 1.02 s, if the 5 ms of work are not added to each; a busy machine may
+    // stretch them, but never shrink them.
+    assert!(last - first > 1.0, "{}", last - first);
+    assert!(driver.stop(WATCHDOG));
+}
+
+#[test]
+fn an_idle_thread_ticks_when_woken_and_not_before() {
+    let (driver, ticks) = reporting(Wait::UntilWoken);
+    ticks.recv_timeout(WATCHDOG).unwrap();
+    assert!(ticks.recv_timeout(Duration::from_millis(50)).is_err());
+    driver.wake();
+    ticks.recv_timeout(WATCHDOG).unwrap();
+    assert!(driver.stop(WATCHDOG));
+}
+
+#[test]
+fn flush_waits_for_a_tick_that_began_after_it() {
+    let (driver, ticks) = reporting(Wait::UntilWoken);
+    for _ in 0..200 {
+        while ticks.try_recv().is_ok() {}
+        assert!(driver.flush(WATCHDOG));
+        assert!(ticks.try_recv().is_ok());
+    }
+    assert!(driver.stop(WATCHDOG));
+}
+
+#[test]
+fn flush_and_stop_give_up_on_a_tick_that_hangs() {
+    let (release, held): (Sender<()>, Receiver<()>) = channel();
+    let (begun, begins) = channel();
+    let driver = start(move |_| {
+        let _ = begun.send(());
+        let _ = held.recv();
+        Wait::UntilWoken
+    });
+    begins.recv_timeout(WATCHDOG).unwrap();
+    let asked = Instant::now();
+    assert!(!driver.flush(Duration::from_millis(20)));
+    assert!(!driver.stop(Duration::from_millis(20)));
+    assert!(asked.elapsed() >= Duration::from_millis(40));
+    drop(release);
+    assert!(driver.stop(WATCHDOG));
+    assert!(!driver.is_running());
+}
+
+#[test]
+fn after_stop_there_is_no_tick() {
+    let (driver, ticks) = reporting(Wait::For(SOON));
+    ticks.recv_timeout(WATCHDOG).unwrap();
+    assert!(driver.stop(WATCHDOG));
+    while ticks.try_recv().is_ok() {}
+    driver.wake();
+    assert!(!driver.flush(SOON));
+    assert!(ticks.recv_timeout(Duration::from_millis(20)).is_err());
+    assert!(driver.stop(WATCHDOG), "a second stop finds it stopped");
+}
+
+#[test]
+fn a_panic_or_an_exit_ends_the_thread_and_every_wait_for_it() {
+    let exits = start(|_| Wait::Exit);
+    let panics = start(|_| std::panic::resume_unwind(Box::new("tick")));
+    for driver in [exits, panics] {
+        let asked = Instant::now();
+        while driver.flush(WATCHDOG) {}
+        assert!(!driver.is_running());
+        assert!(driver.stop(WATCHDOG));
+        assert!(asked.elapsed() < WATCHDOG);
+    }
+}
+
+#[test]
+fn the_thread_has_a_name_and_blocks_every_signal() {
+    let (sender, receiver) = channel();
+    let driver = start(move |_| {
+        let _ = sender.send(fs::read_to_string("/proc/thread-self/status").unwrap());
+        Wait::UntilWoken
+    });
+    let status = receiver.recv_timeout(WATCHDOG).unwrap();
+    let field = |name: &str| {
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap()
+            .trim()
+            .to_owned()
+    };
+    assert_eq!(field("Name:"), "mp-tqdm-test");
+    // All but SIGKILL, SIGSTOP and the two that the C library keeps for itself.
+    assert_eq!(field("SigBlk:"), "fffffffe7ffbfeff");
+    let own = fs::read_to_string("/proc/thread-self/status").unwrap();
+    assert!(
+        own.contains("SigBlk:\t0000000000000000"),
+        "the starting thread keeps its own mask"
+    );
+    assert!(driver.stop(WATCHDOG));
+}
+
+#[test]
+fn a_thousand_starts_and_stops_leave_no_thread() {
+    for _ in 0..1000 {
+        let (driver, _ticks) = reporting(Wait::For(SOON));
+        assert!(driver.stop(WATCHDOG));
+    }
+    let names = fs::read_dir("/proc/self/task")
+        .unwrap()
+        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    let left = names.filter(|name| name.trim() == "mp-tqdm-test").count();
+    // Other tests of this file run beside this one with a thread each.
+    assert!(left <= 8, "{left}");
+}
