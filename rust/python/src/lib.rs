@@ -1,16 +1,40 @@
 //! The native module `mp_tqdm._core`: joins the counters and the renderer, and binds them to Python.
 
+mod bar;
+mod entries;
+mod format;
+mod handle;
+mod hot;
+mod number;
+mod process;
+mod report;
+mod scene;
+mod stage;
+mod style;
+
 use pyo3::prelude::*;
 
-/// The native half of `mp_tqdm`.
+/// The native half of `mp_tqdm`; its manual is `_core.pyi`.
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use super::PyModule;
+    use super::format::{format_interval, format_meter, format_num, format_sizeof};
+    #[pymodule_export]
+    use super::handle::Bar;
+    #[pymodule_export]
+    use super::hot::iterate;
+    #[pymodule_export]
+    use super::process::{
+        after_fork_in_child, after_fork_in_parent, attach, before_fork, inherited, note_pass,
+    };
+    use super::{Bound, PyModule, PyResult};
 
     #[pymodule_init]
-    fn init(module: &super::Bound<'_, PyModule>) -> super::PyResult<()> {
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         use super::PyModuleMethods;
-        module.add("__version__", env!("CARGO_PKG_VERSION"))
+        super::process::start()?;
+        super::hot::register(module)?;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("__debug_build__", cfg!(debug_assertions))
     }
 }

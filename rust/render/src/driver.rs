@@ -261,7 +261,9 @@ fn lock_within<T>(mutex: &Mutex<T>, limit: Duration) -> Option<MutexGuard<'_, T>
     }
 }
 
-fn monotonic() -> Duration {
+/// The monotonic clock that ticks are given in seconds; all processes of a machine share it.
+#[must_use]
+pub fn monotonic() -> Duration {
     // The clock is there on every Linux; a start at zero is what is left to say without it.
     clock_gettime(ClockId::CLOCK_MONOTONIC)
         .map(Duration::from)

@@ -31,7 +31,7 @@ pub use bar::Bar;
 pub use charset::{Charset, Colour, CustomCharset};
 pub use clean::{CLEAN_MAX_CHARS, clean};
 pub use display::{Display, Drawn, OutputId};
-pub use driver::{Driver, Wait};
+pub use driver::{Driver, Wait, monotonic};
 pub use error::FormatError;
 pub use estimate::Estimator;
 pub use fd_sink::FdSink;

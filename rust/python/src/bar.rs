@@ -1,0 +1,436 @@
+//! One bar as this process has it: what it opened, where it counts, what it reads.
+
+use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
+
+use mp_tqdm_counters::sync::{AtomicU64, Ordering};
+use mp_tqdm_counters::{
+    BY_WORKERS, BarId, BarView, CALLER_TRAITS_SHIFT, Cell, CellKey, CellView, FED, HotEntry,
+    ITERATES, Identity, Opening, ProcessId, REPORTABLE, Reduction, Role, Value, combine,
+};
+use pyo3::Python;
+
+use crate::process::{Process, attached, lock, now_ns};
+use crate::{entries, hot};
+
+/// Frames that this process drew: `update` returns True on the first call after one.
+pub(crate) static FRAMES: AtomicU64 = AtomicU64::new(0);
+
+/// What `reduce=` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reduce {
+    Auto = 0,
+    Sum = 1,
+    Mean = 2,
+    Min = 3,
+    Max = 4,
+    Rank = 5,
+}
+
+/// What `leave=` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leave {
+    No = 0,
+    Yes = 1,
+    /// Only the outermost line.
+    IfFirst = 2,
+}
+
+const REDUCE_SHIFT: u32 = CALLER_TRAITS_SHIFT;
+const LEAVE_SHIFT: u32 = CALLER_TRAITS_SHIFT + 3;
+/// Drawn by Python code of its process, not by the renderer.
+pub(crate) const SELF_DRAWN: u32 = 1 << (CALLER_TRAITS_SHIFT + 5);
+/// `set_description` was called: the desc is shown as it is, whatever others began with.
+pub(crate) const DESC_SET: u32 = 1 << (CALLER_TRAITS_SHIFT + 6);
+
+pub(crate) fn traits_of(reduce: Reduce, leave: Leave) -> u32 {
+    (reduce as u32) << REDUCE_SHIFT | (leave as u32) << LEAVE_SHIFT
+}
+
+pub(crate) fn leave_of(traits: u32) -> Leave {
+    match traits >> LEAVE_SHIFT & 3 {
+        0 => Leave::No,
+        2 => Leave::IfFirst,
+        _ => Leave::Yes,
+    }
+}
+
+/// How the processes of a bar combine; `owner` is the rank that draws.
+pub(crate) fn reduction_of(traits: u32, owner: mp_tqdm_counters::Rank) -> Reduction {
+    let iterates = traits & ITERATES != 0;
+    match traits >> REDUCE_SHIFT & 7 {
+        1 if iterates => Reduction::Shards,
+        1 => Reduction::Job,
+        2 => Reduction::Mean,
+        3 => Reduction::Min,
+        4 => Reduction::Max,
+        5 => Reduction::Rank(owner),
+        _ if traits & BY_WORKERS != 0 => Reduction::Shards,
+        _ if traits & FED != 0 && !iterates => Reduction::Job,
+        _ => Reduction::Mean,
+    }
+}
+
+/// A bar in this process. The handle that the constructor made may close it; a pickled or inherited
+/// copy only counts.
+pub(crate) struct BarCore {
+    entry: &'static HotEntry,
+    /// Hash of the job key that `id` belongs to.
+    pub(crate) job: u64,
+    /// `None` where the bar table was full: the bar counts for this process alone.
+    pub(crate) id: Option<BarId>,
+    pub(crate) identity: Identity,
+    /// The process whose handle this is; another one (a fork child) has a copy.
+    maker: ProcessId,
+    is_copy: bool,
+    /// Counts where there is no cell in the segment, and after the end.
+    own: &'static Cell,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct State {
+    total: Option<Value>,
+    initial: Value,
+    /// What the cell read when a worker's handle opened: the tasks before it are not this handle's.
+    base: Value,
+    /// What n read at the end.
+    closed: Option<Value>,
+    /// The part of n that others counted, at this thread's last look.
+    last_read: Option<(ThreadId, Value)>,
+}
+
+/// Cells of bars that have none in a segment, used again and again: their addresses stay cached in
+/// iterators that outlive the bar.
+static OWN_CELLS: Mutex<Vec<&'static Cell>> = Mutex::new(Vec::new());
+
+impl BarCore {
+    /// Opens a bar.
+    pub(crate) fn open(
+        process: &'static Process,
+        opening: &Opening<'_>,
+        total: Option<Value>,
+        initial: Value,
+        wishes: (u32, Option<u32>),
+    ) -> Option<Arc<Self>> {
+        let home = &process.home;
+        let (bars, cells) = (home.tables.bars(), home.tables.cells());
+        let joined = bars.open(&cells, opening, home.rank, home.me, &home.liveness());
+        let mut state = State {
+            total,
+            initial,
+            base: Value::ZERO,
+            closed: None,
+            last_read: None,
+        };
+        let core = |state, id, own| {
+            Some(Self {
+                entry: entries::take()?,
+                job: home.job,
+                id,
+                identity: Identity {
+                    path: opening.path,
+                    pass: opening.pass,
+                },
+                maker: home.me,
+                is_copy: false,
+                own,
+                state: Mutex::new(state),
+            })
+        };
+        let own = fresh_cell();
+        let Some(joined) = joined else {
+            let core = core(state, None, own)?;
+            core.warm(own);
+            return Some(Arc::new(core));
+        };
+        let cell = joined.claimed.cell;
+        if home.role == Role::Worker {
+            state.base = cell.n();
+        }
+        cell.open(total, initial, opening.now_ns);
+        cell.set_wishes(wishes.0, wishes.1);
+        let core = core(state, Some(joined.id), own)?;
+        if !joined.claimed.shared {
+            core.warm(cell);
+        }
+        Some(Arc::new(core))
+    }
+
+    /// A copy of a bar that another process, or this one, has open.
+    pub(crate) fn copy(
+        process: &'static Process,
+        job: u64,
+        id: Option<BarId>,
+        identity: Identity,
+        numbers: (Option<Value>, Value),
+    ) -> Option<Arc<Self>> {
+        let (total, initial) = numbers;
+        let state = State {
+            total,
+            initial,
+            base: Value::ZERO,
+            closed: None,
+            last_read: None,
+        };
+        Some(Arc::new(Self {
+            entry: entries::take()?,
+            job,
+            id,
+            identity,
+            maker: process.home.me,
+            is_copy: true,
+            own: fresh_cell(),
+            state: Mutex::new(state),
+        }))
+    }
+
+    pub(crate) fn entry(&self) -> &'static HotEntry {
+        self.entry
+    }
+
+    fn warm(&self, cell: &'static Cell) {
+        hot::warm(self.entry, cell, &FRAMES, FRAMES.load(Ordering::Relaxed));
+    }
+
+    /// Whether closing this handle may end the bar.
+    pub(crate) fn is_makers(&self, process: &Process) -> bool {
+        !self.is_copy && self.maker == process.home.me
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        lock(&self.state).closed.is_some()
+    }
+
+    /// The cell of this process in the bar, claimed if need be, and whether others share it.
+    fn cell(&self, process: &'static Process) -> (&'static Cell, bool) {
+        if let Some(cell) = hot::cell_of(self.entry) {
+            return (cell, false);
+        }
+        let home = &process.home;
+        let found = self
+            .id
+            .filter(|_| home.job == self.job && !self.is_closed())
+            .and_then(|id| {
+                let key = CellKey {
+                    bar: id,
+                    rank: home.rank,
+                };
+                let bars = home.tables.bars();
+                if bars.has_ended(id) {
+                    return None;
+                }
+                let cells = home.tables.cells();
+                // Cells of bars that are over are given back when the next one is taken, and by nobody
+                // but their process: no count of it can land in a cell that became another's.
+                cells.free_own_ended(home.me, |key| bars.is_gone(key.bar));
+                bars.attach(&cells, key, home.me, &home.liveness())
+            });
+        match found {
+            Some(claimed) if claimed.shared => (claimed.cell, true),
+            Some(claimed) => {
+                self.warm(claimed.cell);
+                (claimed.cell, false)
+            }
+            None => {
+                self.warm(self.own);
+                (self.own, false)
+            }
+        }
+    }
+
+    pub(crate) fn view(&self, process: &Process) -> Option<BarView> {
+        self.id
+            .filter(|_| process.home.job == self.job)
+            .and_then(|id| process.home.tables.bars().view(id))
+    }
+
+    fn traits(&self, process: &Process) -> u32 {
+        self.view(process).map_or(0, |view| view.traits)
+    }
+
+    /// The cells of the bar, of all entries that stand for it.
+    fn views(&self, process: &Process) -> Vec<CellView> {
+        let (bars, cells) = (process.home.tables.bars(), process.home.tables.cells());
+        let same: Vec<BarId> = bars
+            .views()
+            .filter(|view| view.identity == self.identity)
+            .map(|view| view.id)
+            .collect();
+        cells
+            .used()
+            .filter_map(Cell::read)
+            .filter(|cell| same.contains(&cell.key.bar))
+            .collect()
+    }
+
+    /// What n reads: this rank's work in the bar; of a job counter the job's; of a bar that a worker
+    /// opened, this handle's own.
+    pub(crate) fn n(&self, process: &'static Process) -> Value {
+        let state = *lock(&self.state);
+        if let Some(closed) = state.closed {
+            return closed;
+        }
+        let (cell, _) = self.cell(process);
+        let own = cell.n();
+        let alone = || {
+            let entry = self.id.and_then(|id| process.home.tables.bars().entry(id));
+            entry.is_none_or(|entry| entry.cells() <= 1) && !std::ptr::eq(cell, self.own)
+        };
+        if process.home.role == Role::Worker && !self.is_copy {
+            return state.initial + own - state.base;
+        }
+        if self.id.is_none() || !self.is_copy && alone() {
+            return state.initial + own;
+        }
+        if std::ptr::eq(cell, self.own) {
+            return own;
+        }
+        let reduction = reduction_of(self.traits(process), process.home.rank);
+        let line = combine(&self.views(process), reduction, &process.home.liveness());
+        let read = if reduction == Reduction::Job {
+            line.n
+        } else {
+            let share = line
+                .ranks
+                .iter()
+                .find(|share| share.rank == process.home.rank);
+            share.map_or(own, |share| share.n)
+        };
+        lock(&self.state).last_read = Some((thread::current().id(), read - own));
+        read
+    }
+
+    /// What this process alone did.
+    pub(crate) fn n_own(&self, process: &'static Process) -> Value {
+        let base = lock(&self.state).base;
+        self.cell(process).0.n() - base
+    }
+
+    /// Makes n read `value`: adds what is missing from what this thread last saw, so that
+    /// `bar.n += 1` beside counting workers loses nothing.
+    pub(crate) fn set_n(&self, process: &'static Process, value: Value) {
+        let now = self.n(process);
+        let (cell, _) = self.cell(process);
+        let mut state = lock(&self.state);
+        if let Some(closed) = &mut state.closed {
+            *closed = value;
+            return;
+        }
+        let others_now = now - cell.n();
+        let others = match state.last_read.take() {
+            Some((thread, others)) if thread == thread::current().id() => others,
+            _ => others_now,
+        };
+        let delta = value - others - cell.n();
+        drop(state);
+        if delta != Value::ZERO {
+            cell.add_value(delta);
+        }
+    }
+
+    pub(crate) fn total(&self) -> Option<Value> {
+        lock(&self.state).total
+    }
+
+    pub(crate) fn set_total(&self, process: &'static Process, total: Option<Value>) {
+        let mut state = lock(&self.state);
+        let old = std::mem::replace(&mut state.total, total);
+        drop(state);
+        if self.is_makers(process) && !self.is_closed() && self.id.is_some() && old != total {
+            self.cell(process).0.set_total(old, total);
+        }
+    }
+
+    pub(crate) fn initial(&self) -> Value {
+        lock(&self.state).initial
+    }
+
+    /// Changes the initial count; n, which begins there, keeps what it reads.
+    pub(crate) fn set_initial(&self, process: &'static Process, initial: Value) {
+        let n = self.n(process);
+        let old = std::mem::replace(&mut lock(&self.state).initial, initial);
+        if self.is_makers(process) && !self.is_closed() {
+            if self.id.is_some() {
+                self.cell(process).0.change_initial(initial - old);
+            }
+            self.set_n(process, n);
+        }
+    }
+
+    /// Ends this handle: counts that come later go nowhere. Returns what n read last.
+    pub(crate) fn seal(&self, process: &'static Process) -> Value {
+        let n = self.n(process);
+        lock(&self.state).closed = Some(n);
+        n
+    }
+
+    /// After [`BarCore::seal`] and after the last line: gives the cell up, and ends the bar if nobody
+    /// else has it open. True if the bar is over.
+    pub(crate) fn part(&self, process: &'static Process) -> bool {
+        let Some(id) = self.id.filter(|_| process.home.job == self.job) else {
+            self.warm(self.own);
+            return true;
+        };
+        let cell = hot::cell_of(self.entry).filter(|cell| !std::ptr::eq(*cell, self.own));
+        // From here on counts of this process go to the private cell, and so to nobody.
+        self.warm(self.own);
+        let home = &process.home;
+        let (bars, cells, alive) = (home.tables.bars(), home.tables.cells(), home.liveness());
+        let Some(view) = bars.view(id) else {
+            return true;
+        };
+        if !self.is_makers(process) {
+            // A copy: what it counted stays, its cell waits for the next process. It may be the cell
+            // of another handle of this process, or of its reports: then it stays in use.
+            return false;
+        }
+        let left = cell.map_or(0, |cell| cell.close(now_ns()));
+        let is_shards = view.has(BY_WORKERS);
+        if is_shards && left == 0 {
+            // The next task goes on in this cell; what has been counted stays in the line.
+            if let Some(cell) = cell {
+                cell.release(home.me);
+            }
+        }
+        if view.has(REPORTABLE) {
+            bars.turn_current();
+        }
+        !is_shards && left == 0 && bars.try_end(&cells, id, home.me, &alive)
+    }
+}
+
+impl Drop for BarCore {
+    fn drop(&mut self) {
+        entries::give(self.entry);
+        lock(&OWN_CELLS).push(self.own);
+    }
+}
+
+fn fresh_cell() -> &'static Cell {
+    match lock(&OWN_CELLS).pop() {
+        Some(cell) => {
+            let n = cell.n();
+            cell.add_value(Value::ZERO - n);
+            cell
+        }
+        None => Box::leak(Box::new(Cell::new())),
+    }
+}
+
+/// A count that the hot path could not do: the first one, the first after a fork or after a frame, a
+/// float, a huge one. True if a frame was drawn since the last such call.
+pub(crate) fn count_cold(py: Python<'_>, core: &BarCore, n: Value) -> bool {
+    let Some(process) = attached(py) else {
+        return false;
+    };
+    let (cell, shared) = core.cell(process);
+    cell.add_value(n);
+    if shared || core.is_closed() {
+        return false;
+    }
+    let frames = FRAMES.load(Ordering::Relaxed);
+    let drawn = core.entry.seen.load(Ordering::Relaxed) != frames;
+    core.entry.seen.store(frames, Ordering::Relaxed);
+    drawn
+}

@@ -1,0 +1,536 @@
+//! The native half of one Python bar: opens it, shows it, closes it. What is counted per call is not
+//! here but in `hot.rs`.
+
+use std::os::fd::RawFd;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use mp_tqdm_counters::{
+    BY_WORKERS, BarId, ITERATES, Identity, NAMED, OWN_LINE, Opening, REPORTABLE, Role,
+};
+use mp_tqdm_render::{Ended, Postfix, Value as PostfixValue, monotonic};
+use pyo3::exceptions::{PyMemoryError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
+
+use crate::bar::{BarCore, DESC_SET, Leave, Reduce, SELF_DRAWN, traits_of};
+use crate::hot;
+use crate::number::{to_python, total_of, value_of};
+use crate::process::{Process, attached, now_ns};
+use crate::stage::{LAST_FRAME, Local};
+use crate::style::{Ascii, Looks, pack_postfix};
+
+/// What a bar was opened with: enough to open its next number (`reset`).
+struct Spec {
+    path: u64,
+    key: String,
+    traits: u32,
+    looks: Looks,
+    position: Option<u32>,
+    stream: Option<(RawFd, bool)>,
+    own_line: bool,
+}
+
+/// A bar of this process, or a copy of one.
+#[pyclass(frozen, module = "mp_tqdm._core")]
+pub(crate) struct Bar {
+    /// Exchanged by `reset` only.
+    core: RwLock<Arc<BarCore>>,
+    /// `None` for a copy.
+    spec: Option<Spec>,
+}
+
+fn process(py: Python<'_>) -> PyResult<&'static Process> {
+    attached(py).ok_or_else(|| PyMemoryError::new_err("mp_tqdm: no memory for counters"))
+}
+
+impl Bar {
+    fn core(&self) -> Arc<BarCore> {
+        Arc::clone(&self.core.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The bar's entry in the segment, for texts.
+    fn with_entry(
+        &self,
+        py: Python<'_>,
+        body: impl FnOnce(&Process, &mp_tqdm_counters::BarEntry),
+    ) -> PyResult<()> {
+        let (core, process) = (self.core(), process(py)?);
+        if !core.is_closed()
+            && let Some(id) = core.id.filter(|_| core.job == process.home.job)
+            && let Some(entry) = process.home.tables.bars().entry(id)
+        {
+            body(process, entry);
+        }
+        Ok(())
+    }
+
+    /// Draws the bar's last line, if it is this process that draws; false if nothing is to be drawn.
+    fn farewell(
+        process: &'static Process,
+        core: &BarCore,
+        spec: &Spec,
+        leave: Option<bool>,
+    ) -> bool {
+        let Some(id) = core.id else { return false };
+        let home = &process.home;
+        if spec.traits & SELF_DRAWN != 0 || !home.tables.ownership().is_owner(home.me) {
+            return false;
+        }
+        let is_drawn = {
+            let shared = process.stage.shared();
+            if leave == Some(false) && !shared.drawn.contains(&id) {
+                // Too short-lived to be seen: not worth waking the renderer.
+                return false;
+            }
+            shared.drawn.contains(&id)
+        };
+        wait_for_copies(process, core);
+        let mut shared = process.stage.shared();
+        let now_s = monotonic().as_secs_f64();
+        let Some((mut row, _)) = shared.last_row(process, id, now_s) else {
+            return false;
+        };
+        let keep = leave.unwrap_or_else(|| shared.is_first(id));
+        row.ended = Some(if keep { Ended::Keep } else { Ended::Erase });
+        let output = shared.local.get(&id).map(|local| local.output);
+        shared.closing.insert(id);
+        shared.local.remove(&id);
+        match output {
+            Some(output) if keep || is_drawn => {
+                shared.finished.push((output, row));
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The owner's `close` ends the line of all copies; those that are about to finish get a moment.
+fn wait_for_copies(process: &Process, core: &BarCore) {
+    if process.world.local_world < 2 || core.identity.pass == 0 {
+        return;
+    }
+    let Some(id) = core.id else { return };
+    let home = &process.home;
+    let deadline = Instant::now() + LAST_FRAME;
+    let others_open = || {
+        home.tables
+            .cells()
+            .used()
+            .filter_map(mp_tqdm_counters::Cell::read)
+            .any(|cell| cell.key.bar == id && cell.opens > 0 && cell.process != home.me)
+    };
+    while others_open() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[pymethods]
+impl Bar {
+    #[new]
+    #[pyo3(signature = (
+        *, path, key, named, reduce, iterates, reportable, total, initial, desc, looks, leave,
+        position, stream, self_drawn, own_line
+    ))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "called from one place, all by keyword"
+    )]
+    #[expect(clippy::fn_params_excessive_bools, reason = "Python's own")]
+    fn open(
+        py: Python<'_>,
+        path: u64,
+        key: &str,
+        named: bool,
+        reduce: &str,
+        iterates: bool,
+        reportable: bool,
+        total: &Bound<'_, PyAny>,
+        initial: &Bound<'_, PyAny>,
+        desc: &str,
+        looks: &Bound<'_, PyDict>,
+        leave: Option<bool>,
+        position: Option<u32>,
+        stream: Option<(RawFd, bool)>,
+        self_drawn: bool,
+        own_line: bool,
+    ) -> PyResult<Self> {
+        let process = process(py)?;
+        let mut traits = traits_of(reduce_of(reduce)?, leave_of(leave));
+        for (is_set, bit) in [
+            (iterates, ITERATES),
+            (reportable, REPORTABLE),
+            (named, NAMED),
+            (process.home.role == Role::Worker, BY_WORKERS),
+            (self_drawn, SELF_DRAWN),
+        ] {
+            if is_set {
+                traits |= bit;
+            }
+        }
+        let looks = looks_of(looks)?;
+        let spec = Spec {
+            path,
+            key: key.to_owned(),
+            traits,
+            looks,
+            position,
+            stream,
+            own_line,
+        };
+        let core = open(process, &spec, total, initial, desc)?;
+        Ok(Self {
+            core: RwLock::new(core),
+            spec: Some(spec),
+        })
+    }
+
+    /// A copy of a bar that another process opened: `copy` is what `identity` gave there.
+    #[staticmethod]
+    #[pyo3(signature = (copy, total, initial))]
+    fn copy(
+        py: Python<'_>,
+        copy: (u64, Option<(u16, u32)>, u64, u32),
+        total: &Bound<'_, PyAny>,
+        initial: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        let (job, place, path, pass) = copy;
+        let id = place.map(|(index, generation)| BarId { index, generation });
+        let numbers = (
+            total_of(total)?,
+            value_of(initial)?.unwrap_or(mp_tqdm_counters::Value::ZERO),
+        );
+        let core = BarCore::copy(process(py)?, job, id, Identity { path, pass }, numbers)
+            .ok_or_else(|| PyMemoryError::new_err("mp_tqdm: no memory for counters"))?;
+        Ok(Self {
+            core: RwLock::new(core),
+            spec: None,
+        })
+    }
+
+    /// What a copy in another process is made from.
+    fn identity(&self) -> (u64, Option<(u16, u32)>, u64, u32) {
+        let core = self.core();
+        let place = core.id.map(|id| (id.index, id.generation));
+        (core.job, place, core.identity.path, core.identity.pass)
+    }
+
+    /// Makes `counting.update` and its iterators count for this bar.
+    fn bind(&self, counting: &Bound<'_, PyAny>) -> PyResult<()> {
+        hot::bind(counting, &self.core())
+    }
+
+    #[getter]
+    fn n(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        to_python(py, self.core().n(process(py)?))
+    }
+
+    #[setter]
+    fn set_n(&self, py: Python<'_>, n: &Bound<'_, PyAny>) -> PyResult<()> {
+        if let Some(n) = value_of(n)? {
+            self.core().set_n(process(py)?, n);
+        }
+        Ok(())
+    }
+
+    #[getter]
+    fn n_own(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        to_python(py, self.core().n_own(process(py)?))
+    }
+
+    #[getter]
+    fn total(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.core()
+            .total()
+            .map(|total| to_python(py, total))
+            .transpose()
+    }
+
+    #[setter]
+    fn set_total(&self, py: Python<'_>, total: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.core().set_total(process(py)?, total_of(total)?);
+        Ok(())
+    }
+
+    #[getter]
+    fn initial(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        to_python(py, self.core().initial())
+    }
+
+    #[setter]
+    fn set_initial(&self, py: Python<'_>, initial: &Bound<'_, PyAny>) -> PyResult<()> {
+        if let Some(initial) = value_of(initial)? {
+            self.core().set_initial(process(py)?, initial);
+        }
+        Ok(())
+    }
+
+    #[getter]
+    fn closed(&self) -> bool {
+        self.core().is_closed()
+    }
+
+    /// Whether this process draws the job's lines.
+    #[getter]
+    fn draws(&self, py: Python<'_>) -> PyResult<bool> {
+        let home = &process(py)?.home;
+        Ok(home.tables.ownership().is_owner(home.me))
+    }
+
+    /// Whether this handle was made by the constructor, in this process.
+    #[getter]
+    fn is_makers(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.core().is_makers(process(py)?))
+    }
+
+    fn set_desc(&self, py: Python<'_>, desc: &str) -> PyResult<()> {
+        self.with_entry(py, |process, entry| {
+            entry.add_traits(DESC_SET);
+            entry.set_desc(
+                desc,
+                process.order(),
+                process.home.me,
+                &process.home.liveness(),
+            );
+        })
+    }
+
+    /// Stores a postfix: a text, or names and values. False if some value is neither a plain number
+    /// nor a text: then nothing is stored, and the caller makes a text of it.
+    fn set_postfix(&self, py: Python<'_>, postfix: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let Some(postfix) = postfix_of(postfix)? else {
+            return Ok(false);
+        };
+        let bytes = pack_postfix(&postfix);
+        self.with_entry(py, |process, entry| {
+            entry.set_postfix(
+                &bytes,
+                process.order(),
+                process.home.me,
+                &process.home.liveness(),
+            );
+        })?;
+        Ok(true)
+    }
+
+    /// Ends the bar: its last line is drawn, waiting at most 50 ms for it, and nothing counts here any
+    /// more. `leave`: keep that line, or (`None`) keep it if it is the outermost.
+    fn close(&self, py: Python<'_>, leave: Option<bool>) -> PyResult<()> {
+        let (core, process) = (self.core(), process(py)?);
+        if core.is_closed() {
+            return Ok(());
+        }
+        let spec = self.spec.as_ref().filter(|_| core.is_makers(process));
+        let must_draw =
+            py.detach(|| spec.is_some_and(|spec| Self::farewell(process, &core, spec, leave)));
+        core.seal(process);
+        let is_over = core.part(process);
+        py.detach(|| {
+            if let (true, Some(id)) = (is_over && spec.is_some(), core.id) {
+                let home = &process.home;
+                process.stage.shared().local.remove(&id);
+                if home.tables.ownership().is_owner(home.me)
+                    || home.tables.ownership().owner().is_none()
+                {
+                    let tables = home.tables;
+                    tables
+                        .bars()
+                        .free(&tables.cells(), id, home.me, &home.liveness());
+                }
+            }
+            if must_draw {
+                process.stage.flush(process);
+            }
+        });
+        Ok(())
+    }
+
+    /// Starts the bar's next number: the present one vanishes without a last line.
+    fn reset(
+        &self,
+        py: Python<'_>,
+        total: &Bound<'_, PyAny>,
+        initial: &Bound<'_, PyAny>,
+        desc: &str,
+    ) -> PyResult<()> {
+        let Some(spec) = &self.spec else {
+            return Ok(());
+        };
+        let process = process(py)?;
+        let old = self.core();
+        if !old.is_closed() {
+            old.seal(process);
+            if old.part(process)
+                && let Some(id) = old.id
+            {
+                let home = &process.home;
+                process.stage.shared().local.remove(&id);
+                let tables = home.tables;
+                tables
+                    .bars()
+                    .free(&tables.cells(), id, home.me, &home.liveness());
+            }
+        }
+        let new = open(process, spec, total, initial, desc)?;
+        *self.core.write().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(())
+    }
+
+    /// Draws a frame now and waits for it, at most 50 ms.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        let process = process(py)?;
+        if process.may_draw() {
+            py.detach(|| process.stage.flush(process));
+        }
+        Ok(())
+    }
+
+    /// Frames that this process drew.
+    #[getter]
+    fn frames(&self) -> u64 {
+        crate::bar::FRAMES.load(mp_tqdm_counters::sync::Ordering::Relaxed)
+    }
+}
+
+fn open(
+    process: &'static Process,
+    spec: &Spec,
+    total: &Bound<'_, PyAny>,
+    initial: &Bound<'_, PyAny>,
+    desc: &str,
+) -> PyResult<Arc<BarCore>> {
+    let initial = value_of(initial)?.unwrap_or(mp_tqdm_counters::Value::ZERO);
+    let packed = spec.looks.pack();
+    let opening = Opening {
+        path: spec.path,
+        pass: process.pass(spec.path),
+        traits: spec.traits,
+        now_ns: now_ns(),
+        position: spec.position,
+        desc,
+        name: &spec.key,
+        style: &packed,
+        order: process.order(),
+    };
+    let wishes = (if spec.own_line { OWN_LINE } else { 0 }, spec.position);
+    let core = BarCore::open(process, &opening, total_of(total)?, initial, wishes)
+        .ok_or_else(|| PyMemoryError::new_err("mp_tqdm: no memory for counters"))?;
+    if let Some(id) = core.id
+        && process.may_draw()
+        && spec.traits & SELF_DRAWN == 0
+    {
+        if let Some((descriptor, is_terminal)) = spec.stream {
+            let mut shared = process.stage.shared();
+            if let Some(output) = shared.output_of(descriptor, is_terminal) {
+                let style = Arc::new(spec.looks.style());
+                shared.local.insert(id, Local { output, style });
+            }
+        }
+        process.stage.attend(process);
+    }
+    Ok(core)
+}
+
+fn reduce_of(text: &str) -> PyResult<Reduce> {
+    Ok(match text {
+        "auto" => Reduce::Auto,
+        "sum" => Reduce::Sum,
+        "mean" => Reduce::Mean,
+        "min" => Reduce::Min,
+        "max" => Reduce::Max,
+        "rank" => Reduce::Rank,
+        _ => {
+            let text = format!(
+                "reduce should be 'auto', 'sum', 'mean', 'min', 'max' or 'rank', found {text:?}"
+            );
+            return Err(PyValueError::new_err(text));
+        }
+    })
+}
+
+fn leave_of(leave: Option<bool>) -> Leave {
+    match leave {
+        Some(true) => Leave::Yes,
+        Some(false) => Leave::No,
+        None => Leave::IfFirst,
+    }
+}
+
+fn looks_of(given: &Bound<'_, PyDict>) -> PyResult<Looks> {
+    fn get<'py, T>(given: &Bound<'py, PyDict>, name: &str) -> PyResult<T>
+    where
+        T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
+    {
+        match given.get_item(name)? {
+            Some(value) => value.extract(),
+            None => Err(PyValueError::new_err(format!("looks should have {name:?}"))),
+        }
+    }
+    let ascii = match given.get_item("ascii")? {
+        Some(steps) if steps.is_instance_of::<PyString>() => Ascii::Custom(steps.extract()?),
+        Some(flag) if flag.is_truthy()? => Ascii::Yes,
+        _ => Ascii::No,
+    };
+    let size = |name| get::<Option<u32>>(given, name);
+    Ok(Looks {
+        unit: get(given, "unit")?,
+        ascii,
+        bar_format: get::<Option<String>>(given, "bar_format")?.unwrap_or_default(),
+        colour: get::<Option<String>>(given, "colour")?.unwrap_or_default(),
+        unit_scale: get(given, "unit_scale")?,
+        unit_divisor: get(given, "unit_divisor")?,
+        smoothing: get(given, "smoothing")?,
+        mininterval_s: get::<Option<f64>>(given, "mininterval")?.unwrap_or(f64::NAN),
+        delay_s: get(given, "delay")?,
+        ncols: size("ncols")?,
+        nrows: size("nrows")?,
+    })
+}
+
+/// A postfix as values; `None` where a value is of another kind.
+fn postfix_of(given: &Bound<'_, PyAny>) -> PyResult<Option<Postfix>> {
+    if given.is_none() {
+        return Ok(Some(Postfix::None));
+    }
+    if let Ok(text) = given.cast::<PyString>() {
+        return Ok(Some(Postfix::Text(text.to_string_lossy().into_owned())));
+    }
+    let given = given.cast::<PyDict>()?;
+    let mut pairs = Vec::with_capacity(given.len());
+    for (key, value) in given {
+        let value = if value.is_instance_of::<PyFloat>() {
+            PostfixValue::Float(value.extract()?)
+        } else if value.is_instance_of::<PyBool>() {
+            PostfixValue::Int(i64::from(value.is_truthy()?))
+        } else if value.is_exact_instance_of::<PyInt>() {
+            match value.extract() {
+                Ok(value) => PostfixValue::Int(value),
+                Err(_) => return Ok(None),
+            }
+        } else if let Ok(text) = value.cast::<PyString>() {
+            PostfixValue::Text(text.to_string_lossy().into_owned())
+        } else {
+            return Ok(None);
+        };
+        pairs.push((
+            key.cast::<PyString>()?.to_string_lossy().into_owned(),
+            value,
+        ));
+    }
+    Ok(Some(Postfix::Pairs(pairs)))
+}
+
+/// The bar that a Python bar stands for, if the object is one.
+pub(crate) fn id_of(object: &Bound<'_, PyAny>) -> Option<BarId> {
+    let native = object.getattr("_native").ok()?;
+    native.cast::<Bar>().ok()?.get().core().id
+}
+
+/// How a warning names what was given as `bar=`.
+pub(crate) fn name_of(object: &Bound<'_, PyAny>) -> String {
+    object.repr().map_or_else(
+        |_| "?".to_owned(),
+        |text| text.to_string_lossy().into_owned(),
+    )
+}

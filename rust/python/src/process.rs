@@ -1,0 +1,284 @@
+//! This process in its job: attached at first use, again in every fork child.
+
+use std::collections::HashMap;
+use std::os::fd::RawFd;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use mp_tqdm_counters::sync::{AtomicPtr, Ordering};
+use mp_tqdm_counters::{
+    Application, Cell, Error, Home, Incarnation, ProcessId, Rank, Role, Rung, Slot, Value,
+};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::stage::Stage;
+use crate::{entries, hot};
+
+/// Everything that this process shares with its job, and its renderer. Made once in a process and
+/// leaked, so that the count path may keep addresses into it; a fork child makes its own, because the
+/// locks of the inherited one may be held by threads that the child does not have.
+pub(crate) struct Process {
+    pub(crate) home: Home,
+    pub(crate) world: World,
+    pub(crate) stage: Stage,
+    /// How often this process opened a bar at each path.
+    passes: Mutex<HashMap<u64, u32>>,
+    /// Where reports count while no bar is open.
+    pub(crate) lost: &'static Cell,
+}
+
+/// The job's ranks, as the launcher tells them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct World {
+    pub(crate) local_world: u32,
+    pub(crate) world: u32,
+    pub(crate) node: u32,
+    pub(crate) nodes: u32,
+}
+
+/// The process that this one was forked from, if any: the last one that attached in this memory.
+static LAST: AtomicPtr<Process> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Locks a mutex that only threads of this process take, and that none of them panics with.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Nanoseconds of the monotonic clock, which all processes of a machine share.
+pub(crate) fn now_ns() -> u64 {
+    u64::try_from(mp_tqdm_render::monotonic().as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl Process {
+    /// Counts one more opening at `path`; workers do not number theirs.
+    pub(crate) fn pass(&self, path: u64) -> u32 {
+        if self.home.role == Role::Worker {
+            return 0;
+        }
+        let mut passes = lock(&self.passes);
+        let pass = passes.entry(path).or_insert(0);
+        *pass = pass.wrapping_add(1).max(1);
+        *pass
+    }
+
+    /// How often this process opened a bar at `path`.
+    pub(crate) fn passed(&self, path: u64) -> u32 {
+        lock(&self.passes).get(&path).copied().unwrap_or(0)
+    }
+
+    /// Whether this process may come to draw.
+    pub(crate) fn may_draw(&self) -> bool {
+        self.home.role != Role::Worker && self.home.me != ProcessId::NONE
+    }
+
+    /// Whether it draws as soon as it is there: the root, or local rank 0.
+    pub(crate) fn is_first(&self) -> bool {
+        self.may_draw() && self.home.rank == Rank(0)
+    }
+
+    /// The order of this process among those whose texts a line could show.
+    pub(crate) fn order(&self) -> u32 {
+        match self.home.role {
+            Role::Worker => 1 << 16 | u32::from(self.home.me.slot.0),
+            _ => u32::from(self.home.rank.0),
+        }
+    }
+
+    /// Writes down how many reports found no bar, for others to read.
+    pub(crate) fn note_lost(&self) {
+        if let (Value::Int(lost), Some(entry)) = (
+            self.lost.n(),
+            self.home.tables.processes().entry(self.home.me.slot),
+        ) {
+            entry.set_lost(u32::try_from(lost).unwrap_or(u32::MAX));
+        }
+    }
+}
+
+/// The attached process; attaches first where that has not happened yet. `None` only where the
+/// machine has no memory left.
+///
+/// `mp_tqdm._job.attach` knows who belongs together; whatever goes wrong there, the process counts for
+/// itself.
+pub(crate) fn attached(py: Python<'_>) -> Option<&'static Process> {
+    if let Some(process) = hot::process() {
+        return Some(process);
+    }
+    let asked = py
+        .import("mp_tqdm._job")
+        .and_then(|job| job.call_method0("attach"));
+    if let Err(error) = asked {
+        error.write_unraisable(py, None);
+    }
+    hot::process().or_else(|| {
+        let pid = std::process::id();
+        let alone = Application {
+            job: u64::from(pid),
+            role: Role::Root,
+            rank: Rank(0),
+            parent: None,
+            pid,
+            directories: Vec::new(),
+        };
+        let world = World {
+            local_world: 1,
+            world: 1,
+            node: 0,
+            nodes: 1,
+        };
+        settle(Home::attach(&alone).ok()?, world, None);
+        hot::process()
+    })
+}
+
+fn settle(home: Home, world: World, stream: Option<(RawFd, bool)>) {
+    let lost: &'static Cell = Box::leak(Box::new(Cell::new()));
+    let process: &'static Process = Box::leak(Box::new(Process {
+        home,
+        world,
+        stage: Stage::new(stream),
+        passes: Mutex::new(HashMap::new()),
+        lost,
+    }));
+    process
+        .home
+        .tables
+        .header
+        .local_world
+        .store(world.local_world, Ordering::Relaxed);
+    LAST.store(std::ptr::from_ref(process).cast_mut(), Ordering::Release);
+    hot::set_process(process);
+}
+
+/// At import: the report entry, and what has to happen at exit.
+pub(crate) fn start() -> PyResult<()> {
+    extern "C" fn at_exit() {
+        if let Some(process) = hot::process() {
+            process.stage.stop();
+            process.note_lost();
+            process.home.leave();
+        }
+    }
+    let Some(entry) = entries::take() else {
+        return Err(PyRuntimeError::new_err(
+            "mp_tqdm: no memory for a page of counters",
+        ));
+    };
+    hot::set_report_entry(entry);
+    mp_tqdm_counters::at_exit(at_exit);
+    Ok(())
+}
+
+/// The process that this one was forked from: `(slot, incarnation, rank, job)`, or `None`.
+#[pyfunction]
+pub(crate) fn inherited() -> Option<(u16, u32, u16, u64)> {
+    if hot::process().is_some() {
+        return None;
+    }
+    let home = &hot::process_at(&LAST)?.home;
+    Some((home.me.slot.0, home.me.incarnation.0, home.rank.0, home.job))
+}
+
+/// Attaches this process to a job: `(slot, incarnation, where, refusals)`, or the id of the process
+/// that holds the rank already.
+#[pyfunction]
+#[pyo3(signature = (job, role, rank, *, parent=None, directories, world, stream=None, inherit=false))]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call a process, all by keyword"
+)]
+pub(crate) fn attach(
+    py: Python<'_>,
+    job: u64,
+    role: &str,
+    rank: u16,
+    parent: Option<(u16, u32)>,
+    directories: Vec<PathBuf>,
+    world: (u32, u32, u32, u32),
+    stream: Option<(RawFd, bool)>,
+    inherit: bool,
+) -> PyResult<Py<PyAny>> {
+    let role = match role {
+        "root" => Role::Root,
+        "rank" => Role::Rank,
+        "worker" => Role::Worker,
+        _ => return Err(PyValueError::new_err("role should be root, rank or worker")),
+    };
+    let parent = parent.map(|(slot, incarnation)| ProcessId {
+        slot: Slot(slot),
+        incarnation: Incarnation(incarnation),
+    });
+    let rank = Rank(rank);
+    let application = Application {
+        job,
+        role,
+        rank,
+        parent,
+        pid: std::process::id(),
+        directories,
+    };
+    let forked_from = hot::process_at(&LAST).filter(|_| inherit);
+    let home = match forked_from.map(|from| from.home.attach_inherited(&application)) {
+        Some(Ok(home)) => Ok(home),
+        _ => Home::attach(&application),
+    };
+    let home = match home {
+        Ok(home) => home,
+        Err(Error::RankTaken { pid, .. }) => return Ok(pid.into_pyobject(py)?.into_any().unbind()),
+        Err(error) => return Err(PyRuntimeError::new_err(format!("mp_tqdm: {error}"))),
+    };
+    let place = match &home.rung {
+        Rung::File(path) => path.display().to_string(),
+        Rung::Memfd => "memfd".to_owned(),
+        Rung::Private => "private".to_owned(),
+    };
+    let refusals: Vec<String> = home
+        .refused
+        .iter()
+        .map(|(path, error)| format!("{}: {error}", path.display()))
+        .collect();
+    let answer = (home.me.slot.0, home.me.incarnation.0, place, refusals);
+    let (local_world, world, node, nodes) = world;
+    settle(
+        home,
+        World {
+            local_world,
+            world,
+            node,
+            nodes,
+        },
+        stream,
+    );
+    Ok(answer.into_pyobject(py)?.into_any().unbind())
+}
+
+/// Counts a bar that is off: its pass keeps the numbering of the ranks in step.
+#[pyfunction]
+pub(crate) fn note_pass(py: Python<'_>, path: u64) {
+    if let Some(process) = attached(py) {
+        process.pass(path);
+    }
+}
+
+/// Before a fork: no renderer may live in the child.
+#[pyfunction]
+pub(crate) fn before_fork(py: Python<'_>) {
+    if let Some(process) = hot::process() {
+        py.detach(|| process.stage.before_fork());
+    }
+}
+
+/// After a fork, in the parent.
+#[pyfunction]
+pub(crate) fn after_fork_in_parent(py: Python<'_>) {
+    if let Some(process) = hot::process() {
+        py.detach(|| process.stage.after_fork(process));
+    }
+}
+
+/// After a fork, in the child: needed only where the kernel does not wipe the cached pages.
+#[pyfunction]
+pub(crate) fn after_fork_in_child() {
+    entries::forget_all_after_fork();
+}

@@ -1,0 +1,124 @@
+//! The cold path of `report_progress`: which bar a report reaches, looked up when bars open or close.
+
+use mp_tqdm_counters::{BarId, BarState, Cell, CellKey, FED, REPORTABLE, Value, target};
+use pyo3::prelude::*;
+
+use crate::process::{Process, attached};
+use crate::{handle, hot};
+
+/// How often the look-up starts again because bars opened or closed meanwhile.
+const TRIES: usize = 16;
+
+/// Adds `n` to the bar that this process means, or to the one that `bar` names.
+pub(crate) fn count(py: Python<'_>, n: Value, bar: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    let Some(process) = attached(py) else {
+        return Ok(());
+    };
+    match bar {
+        None => add_to_current(process, n),
+        Some(bar) => match named(process, bar)? {
+            Some(id) => drop(add_to(process, id, n)),
+            None => {
+                let name = handle::name_of(bar);
+                crate::number::warn_once(
+                    py,
+                    &std::ffi::CString::new(format!(
+                        "report_progress(bar={name}): no open bar of this job has that key or desc; \
+                         its reports are dropped"
+                    ))?,
+                )?;
+                process.lost.add_value(n);
+            }
+        },
+    }
+    Ok(())
+}
+
+/// Finds the bar, counts, and caches the cell for as long as no bar opens or closes.
+///
+/// The version is read before the look-up and compared after it: a bar that opened in between is
+/// found by starting again, so that work dispatched after a bar opened counts in it.
+fn add_to_current(process: &'static Process, n: Value) {
+    let Some(entry) = hot::report_entry() else {
+        return;
+    };
+    let tables = process.home.tables;
+    let (bars, cells, me) = (tables.bars(), tables.cells(), process.home.me);
+    let alive = process.home.liveness();
+    let mut found = None;
+    let mut version = bars.current();
+    for _ in 0..TRIES {
+        let id = target(
+            &bars,
+            &cells,
+            &tables.processes(),
+            &process.home.reporter(),
+            &alive,
+        );
+        found = id.and_then(|id| cell_in(process, id));
+        let now = bars.current();
+        if now == version {
+            break;
+        }
+        version = now;
+    }
+    match found {
+        // An overflow cell is shared: every count is a cold one there.
+        Some((cell, true)) => {
+            hot::chill(entry);
+            cell.add_value(n);
+        }
+        found => {
+            let cell = found.map_or(process.lost, |(cell, _)| cell);
+            hot::warm(entry, cell, tables.current_word(), version);
+            cell.add_value(n);
+        }
+    }
+    process.note_lost();
+    cells.free_own_ended(me, |key| bars.is_gone(key.bar));
+}
+
+fn cell_in(process: &'static Process, id: BarId) -> Option<(&'static Cell, bool)> {
+    let tables = process.home.tables;
+    let key = CellKey {
+        bar: id,
+        rank: process.home.rank,
+    };
+    let alive = process.home.liveness();
+    let claimed = tables
+        .bars()
+        .attach(&tables.cells(), key, process.home.me, &alive)?;
+    tables.bars().entry(id)?.add_traits(FED);
+    Some((claimed.cell, claimed.shared))
+}
+
+fn add_to(process: &'static Process, id: BarId, n: Value) -> Option<()> {
+    let (cell, _) = cell_in(process, id)?;
+    cell.add_value(n);
+    Some(())
+}
+
+/// The open bar that a key, a desc or a bar object names: the newest of several.
+fn named(process: &'static Process, bar: &Bound<'_, PyAny>) -> PyResult<Option<BarId>> {
+    if let Some(id) = handle::id_of(bar) {
+        return Ok(Some(id));
+    }
+    let name: String = bar.extract().map_err(|_| {
+        pyo3::exceptions::PyTypeError::new_err(
+            "report_progress(bar=...) takes the key or desc of a bar, or a bar",
+        )
+    })?;
+    let bars = process.home.tables.bars();
+    let open = bars
+        .views()
+        .filter(|view| view.state == BarState::Open && view.has(REPORTABLE));
+    let is_named = |text: Option<String>| text.as_deref() == Some(&name);
+    Ok(open
+        .filter(|view| {
+            bars.entry(view.id).is_some_and(|entry| {
+                is_named(entry.name.get_string()) || is_named(entry.desc.get_string())
+            })
+        })
+        .max_by_key(|view| view.sequence)
+        .map(|view| view.id))
+}

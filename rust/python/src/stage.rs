@@ -1,0 +1,313 @@
+//! The renderer of this process: who may draw, on which outputs, and when the thread lives.
+
+use std::collections::{HashMap, HashSet};
+use std::os::fd::{OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mp_tqdm_counters::sync::{AtomicU32, Ordering};
+use mp_tqdm_counters::{BarId, RankShare, Role};
+use mp_tqdm_render::{Display, Driver, FdSink, Output, OutputId, Row, Style, Wait};
+
+use crate::bar::FRAMES;
+use crate::hot;
+use crate::process::{Process, lock};
+use crate::scene::Scene;
+
+/// How long a closing bar waits for its last line, so that the next `print` comes after it.
+pub(crate) const LAST_FRAME: Duration = Duration::from_millis(50);
+/// How long a fork, or the end of the process, waits for the renderer's present frame.
+const STOP_LIMIT: Duration = Duration::from_millis(500);
+/// How often a process that does not draw, or has nothing to draw, looks whether it should.
+const WATCH: Duration = Duration::from_secs(1);
+/// Without an owner for this long, another rank draws. (A first rank takes over at once.)
+const VACANT_MS: u64 = 2_000;
+/// An owner that is there but has not drawn for this long was stopped.
+const STOPPED_MS: u64 = 5_000;
+/// After so many looks that found nothing to draw, the thread ends.
+const IDLE_LOOKS: u32 = 2;
+
+/// What this process knows of a bar that it opened, beyond what the segment says.
+#[derive(Clone, Debug)]
+pub(crate) struct Local {
+    pub(crate) output: OutputId,
+    pub(crate) style: Arc<Style>,
+}
+
+/// Everything that is drawn with, under one lock.
+pub(crate) struct Shared {
+    pub(crate) display: Display,
+    outputs: HashMap<(u64, u64, bool), OutputId>,
+    pub(crate) local: HashMap<BarId, Local>,
+    /// Bars whose last line is on its way, or out: no live line any more.
+    pub(crate) closing: HashSet<BarId>,
+    /// Bars that stood on the screen in the last frame.
+    pub(crate) drawn: HashSet<BarId>,
+    pub(crate) finished: Vec<(OutputId, Row)>,
+    /// The outermost bar of the last frame.
+    first: Option<BarId>,
+    pub(crate) default_output: Option<OutputId>,
+    /// The stream for bars that other processes opened: descriptor, and whether it is a terminal.
+    stream: Option<(RawFd, bool)>,
+    scene: Scene,
+    idle_looks: u32,
+    vacant_since_ms: Option<u64>,
+}
+
+/// The renderer of this process.
+pub(crate) struct Stage {
+    shared: Mutex<Shared>,
+    driver: Mutex<Option<Driver>>,
+    /// 1 while the thread sleeps longer than a frame: a new bar has to wake it.
+    drowsy: AtomicU32,
+    /// Forks in progress; no thread is started above 0.
+    forks: AtomicU32,
+}
+
+impl Stage {
+    pub(crate) fn new(stream: Option<(RawFd, bool)>) -> Self {
+        Self {
+            shared: Mutex::new(Shared {
+                display: Display::new(),
+                outputs: HashMap::new(),
+                local: HashMap::new(),
+                closing: HashSet::new(),
+                drawn: HashSet::new(),
+                finished: Vec::new(),
+                first: None,
+                default_output: None,
+                stream,
+                scene: Scene::default(),
+                idle_looks: 0,
+                vacant_since_ms: None,
+            }),
+            driver: Mutex::new(None),
+            drowsy: AtomicU32::new(1),
+            forks: AtomicU32::new(0),
+        }
+    }
+
+    pub(crate) fn shared(&self) -> std::sync::MutexGuard<'_, Shared> {
+        lock(&self.shared)
+    }
+
+    /// Makes sure that the thread runs and will soon look at the bars.
+    pub(crate) fn attend(&self, process: &'static Process) {
+        if !process.may_draw() || self.forks.load(Ordering::SeqCst) > 0 {
+            return;
+        }
+        let mut driver = lock(&self.driver);
+        if driver.as_ref().is_some_and(Driver::is_running) {
+            if self.drowsy.swap(0, Ordering::SeqCst) == 1
+                && let Some(driver) = &*driver
+            {
+                driver.wake();
+            }
+            return;
+        }
+        self.drowsy.store(0, Ordering::SeqCst);
+        self.shared().idle_looks = 0;
+        // No thread to be had: counting works, nothing is drawn.
+        *driver = Driver::start("mp-tqdm", move |now_s| process.stage.tick(process, now_s)).ok();
+    }
+
+    /// Draws what is due and waits for it, at most [`LAST_FRAME`].
+    pub(crate) fn flush(&self, process: &'static Process) {
+        self.attend(process);
+        if let Some(driver) = &*lock(&self.driver) {
+            let _ = driver.flush(LAST_FRAME);
+        }
+    }
+
+    /// Ends the thread; at exit.
+    pub(crate) fn stop(&self) {
+        if let Some(driver) = lock(&self.driver).take() {
+            driver.stop(STOP_LIMIT);
+        }
+    }
+
+    pub(crate) fn before_fork(&self) {
+        self.forks.fetch_add(1, Ordering::SeqCst);
+        self.stop();
+    }
+
+    pub(crate) fn after_fork(&self, process: &'static Process) {
+        if self.forks.fetch_sub(1, Ordering::SeqCst) == 1 && process.stage.has_work(process) {
+            self.attend(process);
+        }
+    }
+
+    fn has_work(&self, process: &Process) -> bool {
+        process.home.tables.bars().views().next().is_some() || !self.shared().finished.is_empty()
+    }
+
+    /// One look of the thread.
+    fn tick(&self, process: &'static Process, now_s: f64) -> Wait {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an uptime"
+        )]
+        let now_ms = (now_s * 1000.0) as u64;
+        self.drowsy.store(0, Ordering::SeqCst);
+        let mut shared = self.shared();
+        if !own(process, &mut shared, now_ms) {
+            return self.watch(process, &mut shared);
+        }
+        let ownership = process.home.tables.ownership();
+        ownership.beat(now_ms);
+        let picture = {
+            let Shared {
+                scene,
+                local,
+                closing,
+                ..
+            } = &mut *shared;
+            scene.look(process, local, closing, now_s)
+        };
+        let mut outputs: Vec<(OutputId, Vec<Row>)> = Vec::new();
+        let mut place = |output: OutputId, row: Row| match outputs
+            .iter_mut()
+            .find(|(known, _)| *known == output)
+        {
+            Some((_, rows)) => rows.push(row),
+            None => outputs.push((output, vec![row])),
+        };
+        for (output, row) in std::mem::take(&mut shared.finished) {
+            place(output, row);
+        }
+        shared.first = picture.rows.first().map(|(id, _, _)| *id);
+        let mut drawn = HashSet::new();
+        for (id, output, row) in picture.rows {
+            let output = output.or_else(|| shared.default_output());
+            if let Some(output) = output {
+                drawn.insert(id);
+                place(output, row);
+            }
+        }
+        let is_empty = outputs.is_empty() && shared.drawn.is_empty();
+        shared.drawn = drawn;
+        let outcome = shared.display.draw(now_s, &outputs);
+        if !is_empty {
+            FRAMES.fetch_add(1, Ordering::Relaxed);
+            process
+                .home
+                .tables
+                .header
+                .frames
+                .fetch_add(1, Ordering::Relaxed);
+        }
+        for died in outcome.died {
+            shared.outputs.retain(|_, output| *output != died);
+        }
+        for id in picture.over {
+            let tables = process.home.tables;
+            tables.bars().free(
+                &tables.cells(),
+                id,
+                process.home.me,
+                &process.home.liveness(),
+            );
+        }
+        if picture.is_live || outcome.is_behind {
+            shared.idle_looks = 0;
+            return Wait::For(picture.interval);
+        }
+        self.watch(process, &mut shared)
+    }
+
+    /// Nothing to draw now: look again in a second, and end if that goes on.
+    fn watch(&self, process: &Process, shared: &mut Shared) -> Wait {
+        let has_bars = process.home.tables.bars().views().next().is_some();
+        shared.idle_looks = if has_bars { 0 } else { shared.idle_looks + 1 };
+        self.drowsy.store(1, Ordering::SeqCst);
+        if shared.idle_looks > IDLE_LOOKS {
+            Wait::Exit
+        } else {
+            Wait::For(WATCH)
+        }
+    }
+}
+
+/// Whether this process draws now; takes over where that is its turn.
+fn own(process: &Process, shared: &mut Shared, now_ms: u64) -> bool {
+    let home = &process.home;
+    let ownership = home.tables.ownership();
+    let owner = ownership.owner();
+    if owner.is_some_and(|owner| owner.process == home.me) {
+        return true;
+    }
+    let alive = home.liveness();
+    if process.is_first() {
+        let first = owner.and_then(|owner| home.tables.processes().view(owner.process));
+        let is_rival = first.is_some_and(|view| {
+            view.role != Role::Worker
+                && view.rank == home.rank
+                && !ownership.is_vacant(&alive, now_ms, STOPPED_MS)
+        });
+        return !is_rival && ownership.take(owner, home.me, now_ms);
+    }
+    if !ownership.is_vacant(&alive, now_ms, STOPPED_MS) {
+        shared.vacant_since_ms = None;
+        return false;
+    }
+    let since = *shared.vacant_since_ms.get_or_insert(now_ms);
+    let has_bar = process.home.tables.bars().views().next().is_some();
+    has_bar
+        && (now_ms.saturating_sub(since) >= VACANT_MS.saturating_sub(1_000)
+            || ownership.silent_ms(now_ms) >= STOPPED_MS && owner.is_some())
+        && ownership.take(owner, home.me, now_ms)
+}
+
+impl Shared {
+    /// The last line of a bar that this process closes now, and what each rank did.
+    pub(crate) fn last_row(
+        &mut self,
+        process: &Process,
+        id: BarId,
+        now_s: f64,
+    ) -> Option<(Row, Vec<RankShare>)> {
+        let Self { scene, local, .. } = self;
+        scene.last_row(process, local, id, now_s)
+    }
+
+    /// Whether the bar's line is the outermost one.
+    pub(crate) fn is_first(&self, id: BarId) -> bool {
+        self.first.is_none_or(|first| first == id)
+    }
+
+    /// The output for a stream of this process: one for each terminal or file, however many
+    /// descriptors lead to it.
+    pub(crate) fn output_of(&mut self, descriptor: RawFd, is_terminal: bool) -> Option<OutputId> {
+        let copy = hot::duplicate(descriptor).ok()?;
+        let file = std::fs::File::from(copy);
+        let meta = file.metadata().ok()?;
+        let key = (meta.dev(), meta.ino(), is_terminal);
+        if let Some(known) = self.outputs.get(&key)
+            && self.display.has_output(*known)
+        {
+            return Some(*known);
+        }
+        let sink = Box::new(FdSink::new(OwnedFd::from(file)));
+        let output = if is_terminal {
+            Output::terminal(sink)
+        } else {
+            Output::log(sink)
+        };
+        let next = self.outputs.values().map(|id| id.0 + 1).max().unwrap_or(1);
+        let id = OutputId(next);
+        self.display.add_output(id, output);
+        self.outputs.insert(key, id);
+        Some(id)
+    }
+
+    fn default_output(&mut self) -> Option<OutputId> {
+        if self.default_output.is_none()
+            && let Some((descriptor, is_terminal)) = self.stream.take()
+        {
+            self.default_output = self.output_of(descriptor, is_terminal);
+        }
+        self.default_output
+    }
+}

@@ -1,0 +1,269 @@
+//! How a bar looks, packed into the segment so that the owner can draw a bar that another process
+//! opened: numbers in little-endian order, texts with their length before them.
+
+use mp_tqdm_render::{Charset, Number, Postfix, Style, Template, UnitScale, Value};
+
+/// What the constructor of a bar said about its looks.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Looks {
+    pub(crate) unit: String,
+    pub(crate) ascii: Ascii,
+    pub(crate) bar_format: String,
+    pub(crate) colour: String,
+    /// 0: off; 1: metric prefixes; else a factor.
+    pub(crate) unit_scale: f64,
+    pub(crate) unit_divisor: f64,
+    pub(crate) smoothing: f64,
+    /// NaN where the user gave none.
+    pub(crate) mininterval_s: f64,
+    pub(crate) delay_s: f64,
+    pub(crate) ncols: Option<u32>,
+    pub(crate) nrows: Option<u32>,
+}
+
+/// What the bar is drawn with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ascii {
+    No,
+    Yes,
+    Custom(String),
+}
+
+impl Looks {
+    pub(crate) fn style(&self) -> Style {
+        let text = |text: &String| (!text.is_empty()).then(|| text.clone());
+        Style {
+            unit: self.unit.clone(),
+            unit_scale: match self.unit_scale {
+                0.0 => UnitScale::Off,
+                1.0 => UnitScale::Si,
+                factor => UnitScale::By(number(factor)),
+            },
+            unit_divisor: number(self.unit_divisor),
+            charset: match &self.ascii {
+                Ascii::No => Charset::Unicode,
+                Ascii::Yes => Charset::Ascii,
+                Ascii::Custom(steps) => Charset::custom(steps),
+            },
+            bar_format: text(&self.bar_format).and_then(|format| Template::parse(&format).ok()),
+            colour: text(&self.colour),
+            ncols: self.ncols,
+            nrows: self.nrows,
+            smoothing: self.smoothing,
+            mininterval_s: Some(self.mininterval_s).filter(|interval| !interval.is_nan()),
+            delay_s: self.delay_s,
+        }
+    }
+
+    pub(crate) fn pack(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(128);
+        for number in [
+            self.unit_scale,
+            self.unit_divisor,
+            self.smoothing,
+            self.mininterval_s,
+            self.delay_s,
+        ] {
+            bytes.extend(number.to_le_bytes());
+        }
+        for size in [self.ncols, self.nrows] {
+            bytes.extend(
+                size.map_or(u32::MAX, |size| size.min(u32::MAX - 1))
+                    .to_le_bytes(),
+            );
+        }
+        let (kind, steps) = match &self.ascii {
+            Ascii::No => (0, ""),
+            Ascii::Yes => (1, ""),
+            Ascii::Custom(steps) => (2, steps.as_str()),
+        };
+        bytes.push(kind);
+        for text in [&self.unit, steps, &self.colour, &self.bar_format] {
+            put_text(&mut bytes, text);
+        }
+        bytes
+    }
+
+    /// Reads what another process packed; `None` if it is not whole.
+    pub(crate) fn unpack(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        let [unit_scale, unit_divisor, smoothing, mininterval_s, delay_s] = [
+            reader.f64()?,
+            reader.f64()?,
+            reader.f64()?,
+            reader.f64()?,
+            reader.f64()?,
+        ];
+        let size = |size: u32| (size != u32::MAX).then_some(size);
+        let (ncols, nrows) = (size(reader.u32()?), size(reader.u32()?));
+        let kind = reader.take(1)?[0];
+        let (unit, steps) = (reader.text()?, reader.text()?);
+        let (colour, bar_format) = (reader.text()?, reader.text()?);
+        let ascii = match kind {
+            0 => Ascii::No,
+            1 => Ascii::Yes,
+            _ => Ascii::Custom(steps),
+        };
+        Some(Self {
+            unit,
+            ascii,
+            bar_format,
+            colour,
+            unit_scale,
+            unit_divisor,
+            smoothing,
+            mininterval_s,
+            delay_s,
+            ncols,
+            nrows,
+        })
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "whole numbers below 2^53 stay what they are"
+)]
+fn number(value: f64) -> Number {
+    if value.fract() == 0.0 && value.abs() < 9e15 {
+        Number::Int(value as i128)
+    } else {
+        Number::Float(value)
+    }
+}
+
+/// Packs a postfix as values: they become text once a frame, in the process that draws.
+pub(crate) fn pack_postfix(postfix: &Postfix) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match postfix {
+        Postfix::None => {}
+        Postfix::Text(text) => {
+            bytes.push(b't');
+            put_text(&mut bytes, text);
+        }
+        Postfix::Pairs(pairs) => {
+            for (key, value) in pairs {
+                let mut pair = vec![match value {
+                    Value::Int(_) => b'i',
+                    Value::Float(_) => b'f',
+                    Value::Text(_) => b's',
+                }];
+                put_text(&mut pair, key);
+                match value {
+                    Value::Int(n) => pair.extend(n.to_le_bytes()),
+                    Value::Float(n) => pair.extend(n.to_le_bytes()),
+                    Value::Text(text) => put_text(&mut pair, text),
+                }
+                // What does not fit is left out whole: a cut number would be another number.
+                if bytes.len() + pair.len() > POSTFIX_BYTES {
+                    break;
+                }
+                bytes.extend(pair);
+            }
+        }
+    }
+    bytes
+}
+
+/// What the segment keeps of a postfix.
+const POSTFIX_BYTES: usize = 48 * 8;
+
+/// Reads what [`pack_postfix`] wrote, up to the first thing that makes no sense.
+pub(crate) fn unpack_postfix(bytes: &[u8]) -> Postfix {
+    let mut reader = Reader(bytes);
+    let mut pairs = Vec::new();
+    while let Some(&[kind]) = reader.take(1) {
+        if kind == b't' {
+            return reader.text().map_or(Postfix::None, Postfix::Text);
+        }
+        let Some(key) = reader.text() else { break };
+        let value = match kind {
+            b'i' => reader
+                .take(8)
+                .and_then(|b| b.try_into().ok())
+                .map(i64::from_le_bytes)
+                .map(Value::Int),
+            b'f' => reader.f64().map(Value::Float),
+            b's' => reader.text().map(Value::Text),
+            _ => None,
+        };
+        let Some(value) = value else { break };
+        pairs.push((key, value));
+    }
+    if pairs.is_empty() {
+        Postfix::None
+    } else {
+        Postfix::Pairs(pairs)
+    }
+}
+
+fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    let length = u16::try_from(text.len()).unwrap_or(0);
+    bytes.extend(length.to_le_bytes());
+    bytes.extend(&text.as_bytes()[..usize::from(length)]);
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    }
+
+    fn f64(&mut self) -> Option<f64> {
+        Some(f64::from_le_bytes(self.take(8)?.try_into().ok()?))
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let length = u16::from_le_bytes(self.take(2)?.try_into().ok()?);
+        Some(String::from_utf8_lossy(self.take(usize::from(length))?).into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_cross_a_segment_unchanged() {
+        let looks = Looks {
+            unit: "img".into(),
+            ascii: Ascii::Custom(" ▖▌".into()),
+            bar_format: "{l_bar}{bar}".into(),
+            colour: "#00ff00".into(),
+            unit_scale: 1.0,
+            unit_divisor: 1024.0,
+            smoothing: 0.3,
+            mininterval_s: 0.5,
+            delay_s: 2.0,
+            ncols: Some(0),
+            nrows: None,
+        };
+        let bytes = looks.pack();
+        assert_eq!(Looks::unpack(&bytes), Some(looks));
+        for length in 0..bytes.len() {
+            assert_eq!(Looks::unpack(&bytes[..length]), None);
+        }
+    }
+
+    #[test]
+    fn a_postfix_crosses_as_values_and_loses_whole_pairs_only() {
+        let pair = |index: i64| (format!("key{index:03}"), Value::Float(0.5));
+        let postfix = Postfix::Pairs((0..100).map(pair).collect());
+        let bytes = pack_postfix(&postfix);
+        assert!(bytes.len() <= POSTFIX_BYTES);
+        let Postfix::Pairs(pairs) = unpack_postfix(&bytes) else {
+            panic!("pairs expected")
+        };
+        assert_eq!(pairs, (0..22).map(pair).collect::<Vec<_>>());
+        assert_eq!(unpack_postfix(&pack_postfix(&Postfix::None)), Postfix::None);
+        let text = Postfix::Text("a, b".into());
+        assert_eq!(unpack_postfix(&pack_postfix(&text)), text);
+    }
+}
