@@ -1,0 +1,123 @@
+"""Measures mp_tqdm beside a floor in C and its peers, and prints one table for each suite.
+
+    python -m benches                          all suites, some minutes
+    python -m benches iterate update --quick   two of them, roughly
+    python -m benches --json FILE --check      all figures to a file; fails on a broken promise
+
+Run it in the root of the repository, with the released wheel and the extra `bench` installed, and
+with nothing else running. Bars draw on a terminal of their own that somebody reads.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from benches import (
+    bench_import,
+    bench_iterate,
+    bench_memory,
+    bench_postfix,
+    bench_report,
+    bench_update,
+    report,
+)
+from benches.available import DebugBuildError, why_missing
+from benches.measure import measure
+from benches.subject import Suite
+from benches.targets import Figures, verdicts
+from benches.terminal import drained_terminal
+
+SUITES = {
+    suite.name: suite
+    for suite in (
+        bench_iterate.SUITE,
+        bench_update.SUITE,
+        bench_report.SUITE,
+        bench_postfix.SUITE,
+        bench_import.SUITE,
+        bench_memory.SUITE,
+        bench_memory.SEGMENT_SUITE,
+    )
+}
+
+# More would not be steadier on an idle machine; fewer than ten are no basis for a claim.
+ROUNDS, ROUND_S = 20, 0.25
+QUICK_ROUNDS, QUICK_ROUND_S = 10, 0.05
+
+
+def main() -> int:
+    """Measure what the command line asks for; return the exit status."""
+    options = _parser().parse_args()
+    # A shell's idea of its window is not the size of the terminal here.
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)
+    os.environ["TERM"] = "xterm-256color"
+    try:
+        # One terminal for all suites: some bars keep the stream that they found at their import.
+        with drained_terminal() as shown:
+            measured = _measured(
+                [SUITES[name] for name in options.suites or SUITES], options, shown
+            )
+    except DebugBuildError as error:
+        print(f"refused: {error}", file=sys.stderr)
+        return 2
+    judged = list(verdicts({suite.name: figures for suite, figures in measured}))
+    print(*report.verdict_lines(judged), sep="\n")
+    if options.json:
+        text = json.dumps(report.document(measured, judged), indent=1)
+        options.json.write_text(text + "\n", encoding="utf-8")
+    if options.check and not judged:
+        print("nothing to check: mp_tqdm was not measured", file=sys.stderr)
+        return 2
+    return int(options.check and not all(verdict.holds for verdict in judged))
+
+
+def _measured(
+    suites: Sequence[Suite], options: argparse.Namespace, shown: TextIO
+) -> list[tuple[Suite, Figures]]:
+    """Run the suites, each less the subjects that are not installed, and show their tables."""
+    measured = []
+    for suite in suites:
+        reasons = {subject: why_missing(subject.package) for subject in suite.subjects}
+        subjects = [subject for subject, reason in reasons.items() if not reason]
+        if subjects:
+            figures = measure(
+                suite,
+                subjects,
+                rounds=QUICK_ROUNDS if options.quick else ROUNDS,
+                round_s=QUICK_ROUND_S if options.quick else ROUND_S,
+                tell=partial(print, file=shown) if options.verbose else None,
+            )
+            measured.append((suite, figures))
+            print(*report.table(suite, figures), sep="\n", file=shown)
+        print(*sorted(set(reasons.values()) - {""}), "", sep="\n", file=shown)
+    return measured
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benches",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "suites",
+        nargs="*",
+        choices=[*SUITES, []],
+        metavar="SUITE",
+        help=f"which to run: {', '.join(SUITES)}; all if none is named",
+    )
+    parser.add_argument("--quick", action="store_true", help="short rounds: a first impression")
+    parser.add_argument("--check", action="store_true", help="fail if a promise is broken")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample there")
+    parser.add_argument("--verbose", action="store_true", help="tell what is being run")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""One item of a `for` loop whose body is nothing."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from benches import floor
+from benches.benchmark import as_benchmark
+from benches.subject import Subject, Suite, fresh
+
+# Puts the bar around the items, whose number is the second argument.
+Wrap = Callable[[Any, int], Any]
+
+
+def _through(wrap: Wrap) -> Callable[[int], float]:
+    """Time a loop over `wrap(items, total)`, its opening and closing left out."""
+    loop = fresh(_loop)
+
+    def run(count: int) -> float:
+        items = floor.load().Stopwatch(count)
+        loop(wrap(items, count))
+        seconds: float = items.seconds
+        return seconds
+
+    return run
+
+
+def _loop(items: Iterable[None]) -> None:
+    for _ in items:
+        pass
+
+
+def _ours(items: Any, total: int) -> Any:
+    from mp_tqdm import mp_tqdm
+
+    return mp_tqdm(items, total=total)
+
+
+def _tqdm(items: Any, total: int) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(items, total=total)
+
+
+def _rich(items: Any, total: int) -> Any:
+    from rich.progress import track
+
+    return track(items, total=total)
+
+
+def _progressbar(items: Any, total: int) -> Any:
+    from progressbar import progressbar
+
+    return progressbar(items, max_value=total)
+
+
+def _alive(items: Any, total: int) -> Any:
+    from alive_progress import alive_it
+
+    return alive_it(items, total)
+
+
+SUITE = Suite(
+    name="iterate",
+    title="One item of a for loop, above the bare loop",
+    subjects=(
+        Subject("bare loop", _through(lambda items, _: items)),
+        Subject("floor: C iterator", _through(lambda items, _: floor.load().Iter(items))),
+        Subject(
+            "C iterator, locked add", _through(lambda items, _: floor.load().LockedIter(items))
+        ),
+        Subject("Python generator", _through(lambda items, _: (item for item in items))),
+        Subject("mp_tqdm", _through(_ours), "mp-tqdm"),
+        Subject("progressbar2[fast]", _through(_progressbar), "progressbar2"),
+        Subject("rich track", _through(_rich), "rich"),
+        Subject("tqdm", _through(_tqdm), "tqdm"),
+        Subject("alive-progress", _through(_alive), "alive-progress"),
+    ),
+    baseline="bare loop",
+    floor="floor: C iterator",
+    ours="mp_tqdm",
+)
+
+bench_iterate = as_benchmark(SUITE)

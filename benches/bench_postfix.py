@@ -1,0 +1,94 @@
+"""One call of `set_postfix(loss=x)`, or what comes next to it."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import repeat
+from typing import Any
+
+from benches.bench_update import empty_loop, timed
+from benches.benchmark import as_benchmark
+from benches.subject import Subject, Suite, fresh
+
+
+def _sets(count: int, set_postfix: Callable[..., object]) -> float:
+    loss = 0.25
+    begin = time.perf_counter()
+    for _ in repeat(None, count):
+        set_postfix(loss=loss)
+    return time.perf_counter() - begin
+
+
+def _sets_without_refresh(count: int, set_postfix: Callable[..., object]) -> float:
+    loss = 0.25
+    begin = time.perf_counter()
+    for _ in repeat(None, count):
+        set_postfix(refresh=False, loss=loss)
+    return time.perf_counter() - begin
+
+
+def _sets_a_field(count: int, update: Callable[..., object]) -> float:
+    loss = 0.25
+    begin = time.perf_counter()
+    for _ in repeat(None, count):
+        update(0, loss=loss)
+    return time.perf_counter() - begin
+
+
+def _sets_the_text(count: int, bar: Any) -> float:
+    loss = 0.25
+    begin = time.perf_counter()
+    for _ in repeat(None, count):
+        bar.text = f"loss={loss}"
+    return time.perf_counter() - begin
+
+
+@contextmanager
+def _ours(total: int) -> Iterator[Any]:
+    from mp_tqdm import mp_tqdm
+
+    with mp_tqdm(total=total) as bar:
+        yield bar.set_postfix
+
+
+@contextmanager
+def _tqdm(total: int) -> Iterator[Any]:
+    from tqdm import tqdm
+
+    with tqdm(total=total) as bar:
+        yield bar.set_postfix
+
+
+@contextmanager
+def _rich(total: int) -> Iterator[Any]:
+    from rich.progress import Progress
+
+    with Progress() as progress:
+        progress.add_task("", total=total, loss=0.0)
+        yield progress.update
+
+
+@contextmanager
+def _alive(total: int) -> Iterator[Any]:
+    from alive_progress import alive_bar
+
+    with alive_bar(total) as bar:
+        yield bar
+
+
+SUITE = Suite(
+    name="postfix",
+    title="One call of set_postfix(loss=x), above the empty loop",
+    subjects=(
+        Subject("empty loop", fresh(empty_loop)),
+        Subject("mp_tqdm", timed(_sets, _ours), "mp-tqdm"),
+        Subject("tqdm, refresh=False", timed(_sets_without_refresh, _tqdm), "tqdm"),
+        Subject("tqdm", timed(_sets, _tqdm), "tqdm"),
+        Subject("rich update(task, loss=x)", timed(_sets_a_field, _rich), "rich"),
+        Subject("alive-progress bar.text = x", timed(_sets_the_text, _alive), "alive-progress"),
+    ),
+    baseline="empty loop",
+    ours="mp_tqdm",
+)
+
+bench_postfix = as_benchmark(SUITE)

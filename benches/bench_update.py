@@ -1,0 +1,129 @@
+"""One call of `update(1)`, taken from a variable and through the attribute."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import repeat
+from typing import Any
+
+from benches import floor
+from benches.benchmark import as_benchmark
+from benches.subject import Subject, Suite, fresh
+
+# Opens a bar of that total; gives what is called, or the bar whose `update` is.
+Open = Callable[[int], AbstractContextManager[Any]]
+
+
+def timed(loop: Callable[..., float], opened: Open, *arguments: object) -> Callable[[int], float]:
+    """Time a loop of calls between the opening and the closing of a bar."""
+    loop = fresh(loop)
+
+    def run(count: int) -> float:
+        with opened(count) as target:
+            return loop(count, target, *arguments)
+
+    return run
+
+
+def empty_loop(count: int) -> float:
+    """The loop without the call."""
+    begin = time.perf_counter()
+    for _ in repeat(None, count):
+        pass
+    return time.perf_counter() - begin
+
+
+def calls(count: int, function: Callable[[object], object], argument: object = 1) -> float:
+    """Call a function with one argument."""
+    begin = time.perf_counter()
+    for _ in repeat(None, count):
+        function(argument)
+    return time.perf_counter() - begin
+
+
+def attribute_calls(count: int, bar: Any) -> float:
+    """Call `update(1)` of a bar as programs write it."""
+    begin = time.perf_counter()
+    for _ in repeat(None, count):
+        bar.update(1)
+    return time.perf_counter() - begin
+
+
+def _ours(total: int) -> Any:
+    from mp_tqdm import mp_tqdm
+
+    return mp_tqdm(total=total)
+
+
+@contextmanager
+def _our_update(total: int) -> Iterator[Any]:
+    with _ours(total) as bar:
+        yield bar.update
+
+
+def _tqdm(total: int) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(total=total)
+
+
+@contextmanager
+def _tqdm_update(total: int) -> Iterator[Any]:
+    with _tqdm(total) as bar:
+        yield bar.update
+
+
+@contextmanager
+def _progressbar(total: int) -> Iterator[Any]:
+    from progressbar import ProgressBar
+
+    with ProgressBar(max_value=total) as bar:
+        yield bar.increment
+
+
+@contextmanager
+def _rich(total: int) -> Iterator[Any]:
+    from rich.progress import Progress
+
+    with Progress() as progress:
+        progress.add_task("", total=total)
+        yield progress.advance  # its one argument is the task, and the first one is 0
+
+
+@contextmanager
+def _alive(total: int) -> Iterator[Any]:
+    from alive_progress import alive_bar
+
+    with alive_bar(total) as bar:
+        yield bar
+
+
+SUITE = Suite(
+    name="update",
+    title="One call of update(1), above the empty loop",
+    subjects=(
+        Subject("empty loop", fresh(empty_loop)),
+        Subject("builtin that does nothing", timed(calls, lambda _: _given("nothing"))),
+        Subject("floor: C add(1)", timed(calls, lambda _: _given("add"))),
+        Subject("C bar.update(1)", timed(attribute_calls, lambda _: _given("Bar", called=True))),
+        Subject("C add(1), locked", timed(calls, lambda _: _given("locked_add"))),
+        Subject("mp_tqdm update(1)", timed(calls, _our_update), "mp-tqdm"),
+        Subject("mp_tqdm bar.update(1)", timed(attribute_calls, _ours), "mp-tqdm"),
+        Subject("tqdm update(1)", timed(calls, _tqdm_update), "tqdm"),
+        Subject("tqdm bar.update(1)", timed(attribute_calls, _tqdm), "tqdm"),
+        Subject("rich advance(task)", timed(calls, _rich, 0), "rich"),
+        Subject("alive-progress bar(1)", timed(calls, _alive), "alive-progress"),
+        Subject("progressbar2 increment(1)", timed(calls, _progressbar), "progressbar2"),
+    ),
+    baseline="empty loop",
+    floor="floor: C add(1)",
+    ours="mp_tqdm update(1)",
+)
+
+bench_update = as_benchmark(SUITE)
+
+
+def _given(name: str, *, called: bool = False) -> AbstractContextManager[Any]:
+    """A name of the floor as a bar that needs no opening."""
+    value = getattr(floor.load(), name)
+    return nullcontext(value() if called else value)

@@ -1,0 +1,93 @@
+"""What mp_tqdm promises, as limits on figures of one run.
+
+Limits are ratios to what was measured beside them, on the same machine at the same time. The few
+absolute ones are about amounts that no peer sets a mark for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from benches.measure import Figure
+
+Figures = dict[str, "Figure"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One limit.
+
+    Attributes:
+        suite: The suite whose figures it is about.
+        subject: The one of ours that it limits.
+        promise: The limit in words.
+        limit: Computes it from the figures of the suite, in the suite's unit.
+    """
+
+    suite: str
+    subject: str
+    promise: str
+    limit: Callable[[Figures], float]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A target and what came of it."""
+
+    target: Target
+    measured: float
+    limit: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the promise is kept."""
+        return self.measured <= self.limit
+
+
+def _times(factor: float, subject: str, plus: float = 0.0) -> Callable[[Figures], float]:
+    return lambda figures: factor * figures[subject].best + plus
+
+
+def _at_most(limit: float) -> Callable[[Figures], float]:
+    return lambda _: limit
+
+
+TARGETS = (
+    Target(
+        "iterate",
+        "mp_tqdm",
+        "1.5 x the floor and 1 ns",
+        _times(1.5, "floor: C iterator", plus=1.0),
+    ),
+    Target("iterate", "mp_tqdm", "progressbar2[fast]", _times(1, "progressbar2[fast]")),
+    Target("iterate", "mp_tqdm", "a 20th of tqdm", _times(1 / 20, "tqdm")),
+    Target("update", "mp_tqdm update(1)", "1.5 x the floor", _times(1.5, "floor: C add(1)")),
+    Target("update", "mp_tqdm update(1)", "a 10th of tqdm", _times(1 / 10, "tqdm update(1)")),
+    Target("report", "mp_tqdm report_progress()", "1.5 x the floor", _times(1.5, "floor: C add()")),
+    Target(
+        "report",
+        "mp_tqdm report_progress()",
+        "a 30th of multiprocessing.Value",
+        _times(1 / 30, "multiprocessing.Value, its lock"),
+    ),
+    Target("postfix", "mp_tqdm", "250 ns", _at_most(250.0)),
+    Target("import", "mp_tqdm", "3 ms", _at_most(3.0)),
+    Target("memory", "mp_tqdm", "2 MiB", _at_most(2048.0)),
+    Target("segment", "mp_tqdm", "1 MiB", _at_most(1024.0)),
+)
+
+
+def verdicts(suites: Mapping[str, Figures]) -> Iterator[Verdict]:
+    """Judge every target whose suite was measured with everything that it compares."""
+    for target in TARGETS:
+        figures = suites.get(target.suite, {})
+        if target.subject in figures:
+            try:
+                limit = target.limit(figures)
+            except KeyError:
+                continue  # that peer is not installed
+            yield Verdict(target, figures[target.subject].best, limit)
