@@ -1,5 +1,7 @@
 //! The bar itself: a fraction as cells of a charset.
 
+use std::borrow::Cow;
+
 use crate::charset::{Charset, Colour, blank_steps, steps_by_letter};
 use crate::error::FormatError;
 
@@ -11,11 +13,11 @@ const CELLS_MAX: i64 = 1 << 20;
 const COLOUR_RESET: &str = "\x1b[0m";
 
 /// A bar before its width is known.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Bar<'a> {
     fraction: f64,
     default_cells: u32,
-    steps: &'a [char],
+    steps: Cow<'a, [char]>,
     colour: Option<Colour>,
 }
 
@@ -36,7 +38,7 @@ impl<'a> Bar<'a> {
         Self {
             fraction,
             default_cells,
-            steps: charset.steps(),
+            steps: Cow::Borrowed(charset.steps()),
             colour,
         }
     }
@@ -47,8 +49,17 @@ impl<'a> Bar<'a> {
         Self {
             fraction: 0.0,
             default_cells,
-            steps: blank_steps(),
+            steps: Cow::Borrowed(blank_steps()),
             colour,
+        }
+    }
+
+    /// The same bar with a charset of its own.
+    #[must_use]
+    pub fn into_owned(self) -> Bar<'static> {
+        Bar {
+            steps: Cow::Owned(self.steps.into_owned()),
+            ..self
         }
     }
 
@@ -59,13 +70,11 @@ impl<'a> Bar<'a> {
     ///
     /// [`FormatError::Spec`] if the cells are no number.
     pub fn format(&self, spec: &str) -> Result<String, FormatError> {
-        let (digits, steps) = match spec.chars().next_back() {
-            Some(letter) => match steps_by_letter(letter.to_ascii_lowercase()) {
-                Some(steps) => (&spec[..spec.len() - letter.len_utf8()], steps),
-                None => (spec, self.steps),
-            },
-            None => (spec, self.steps),
-        };
+        let by_letter = spec.chars().next_back().and_then(|letter| {
+            let steps = steps_by_letter(letter.to_ascii_lowercase())?;
+            Some((&spec[..spec.len() - letter.len_utf8()], steps))
+        });
+        let (digits, steps) = by_letter.unwrap_or((spec, &self.steps));
         let default_cells = i64::from(self.default_cells);
         let cells = if digits.is_empty() {
             default_cells

@@ -3,12 +3,17 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use crate::charset::Charset;
+use crate::bar::Bar;
+use crate::charset::{Charset, Colour};
 use crate::float_text::fixed;
 use crate::interval::format_interval;
 use crate::meter::{Meter, MeterPostfix, UnitScale};
 use crate::number::Number;
 use crate::sizes::{UNIT_DIVISOR, format_sizeof};
+use crate::width::disp_len;
+
+/// The cells of a bar on a line without a width of its own.
+const DEFAULT_CELLS: u32 = 10;
 
 /// A name that a template can put between braces, apart from the bar itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,6 +210,24 @@ impl<'a> Fields<'a> {
     #[must_use]
     pub fn fraction(&self) -> Option<f64> {
         self.fraction
+    }
+
+    /// The bar of a line whose other text is `rest`: as wide as the line leaves room, one cell at
+    /// least.
+    #[must_use]
+    pub fn bar_beside(&self, rest: &str) -> Bar<'a> {
+        let cells = match self.meter.width_limit() {
+            None => DEFAULT_CELLS,
+            Some(ncols) => {
+                let taken = u32::try_from(disp_len(rest)).unwrap_or(u32::MAX);
+                ncols.saturating_sub(taken).max(1)
+            }
+        };
+        let colour = self.meter.colour.and_then(Colour::parse);
+        match self.fraction {
+            Some(fraction) => Bar::new(fraction, cells, self.meter.charset, colour),
+            None => Bar::blank(cells, colour),
+        }
     }
 
     /// The value of a field.

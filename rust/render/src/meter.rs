@@ -1,16 +1,12 @@
 //! One line of progress from numbers: tqdm's `format_meter`.
 
-use crate::bar::Bar;
-use crate::charset::{Charset, Colour};
+use crate::charset::Charset;
 use crate::error::FormatError;
 use crate::fields::{Field, FieldValue, Fields};
 use crate::number::Number;
 use crate::sizes::UNIT_DIVISOR;
 use crate::template::{Conversion, Piece, Template};
-use crate::width::{disp_len, disp_trim};
-
-/// The cells of a bar on a line without a width of its own.
-const DEFAULT_CELLS: u32 = 10;
+use crate::width::disp_trim;
 
 /// What a line is made from, with tqdm's meaning of each parameter.
 ///
@@ -108,6 +104,20 @@ impl Meter<'_> {
             note: None,
         }
     }
+
+    /// The width of the line, where it has one to keep within.
+    pub(crate) fn width_limit(&self) -> Option<u32> {
+        self.ncols.filter(|ncols| *ncols > 0)
+    }
+
+    /// A finished line, cut to its width.
+    #[must_use]
+    pub fn trim(&self, line: String) -> String {
+        match self.width_limit() {
+            Some(ncols) => disp_trim(line, ncols as usize),
+            None => line,
+        }
+    }
 }
 
 /// The line of a meter, equal to the one of tqdm 4.70.1.
@@ -145,7 +155,7 @@ pub fn format_meter(meter: &Meter<'_>) -> Result<String, FormatError> {
         }
         (_, Some(template)) => Line::render(template.pieces(), &fields)?,
     };
-    line.fill(meter, fields.fraction())
+    line.fill(meter, &fields)
 }
 
 /// A line whose bars are still missing.
@@ -201,30 +211,15 @@ impl<'t> Line<'t> {
     }
 
     /// Puts the bars in, as wide as the rest of the line lets them be.
-    fn fill(self, meter: &Meter<'_>, fraction: Option<f64>) -> Result<String, FormatError> {
-        let ncols = meter.ncols.filter(|ncols| *ncols > 0);
+    fn fill(self, meter: &Meter<'_>, fields: &Fields<'_>) -> Result<String, FormatError> {
         let mut text = self.text;
         if !self.bars.is_empty() {
-            let cells = match ncols {
-                None => DEFAULT_CELLS,
-                Some(ncols) => {
-                    let taken = u32::try_from(disp_len(&text)).unwrap_or(u32::MAX);
-                    ncols.saturating_sub(taken).max(1)
-                }
-            };
-            let colour = meter.colour.and_then(Colour::parse);
-            let bar = match fraction {
-                Some(fraction) => Bar::new(fraction, cells, meter.charset, colour),
-                None => Bar::blank(cells, colour),
-            };
+            let bar = fields.bar_beside(&text);
             for (at, spec) in self.bars.into_iter().rev() {
                 text.insert_str(at, &bar.format(spec)?);
             }
         }
-        Ok(match ncols {
-            Some(ncols) => disp_trim(text, ncols as usize),
-            None => text,
-        })
+        Ok(meter.trim(text))
     }
 }
 

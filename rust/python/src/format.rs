@@ -1,0 +1,339 @@
+//! tqdm's formatting functions, as Python calls them.
+//!
+//! A template that asks for something only Python can do (`{postfix[0]}`, `{eta:%H:%M}`, a
+//! subclass's own field) is rendered by Python's `str.format` over the same values.
+
+use std::sync::OnceLock;
+
+use mp_tqdm_render::{
+    Bar, Charset, Field, FieldValue, Fields, Meter, MeterPostfix, Number, Template, UnitScale,
+};
+use pyo3::exceptions::{PyOverflowError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
+
+/// What tqdm takes out of a template whose desc is empty.
+const DESC_WITH_COLON: &str = "{desc}: ";
+
+/// A number with three digits, an order-of-magnitude prefix and a suffix.
+#[pyfunction]
+#[pyo3(signature = (num, suffix="", divisor=None), text_signature = "(num, suffix='', divisor=1000)")]
+pub(crate) fn format_sizeof(
+    num: &Bound<'_, PyAny>,
+    suffix: &str,
+    divisor: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    let divisor = divisor.map_or(Ok(mp_tqdm_render::UNIT_DIVISOR), number)?;
+    Ok(mp_tqdm_render::format_sizeof(number(num)?, suffix, divisor))
+}
+
+/// Seconds as `[H:]MM:SS`.
+#[pyfunction]
+pub(crate) fn format_interval(t: &Bound<'_, PyAny>) -> PyResult<String> {
+    Ok(mp_tqdm_render::format_interval(number(t)?))
+}
+
+/// A number with three significant digits, if that is shorter than all its digits.
+#[pyfunction]
+pub(crate) fn format_num(n: &Bound<'_, PyAny>) -> PyResult<String> {
+    if let Some(number) = plain_number(n) {
+        return Ok(mp_tqdm_render::format_num(number));
+    }
+    // NumPy's, Decimal and Fraction have texts of their own.
+    let three_digits: String = n.call_method1("__format__", (".3g",))?.extract()?;
+    Ok(mp_tqdm_render::shorter_num(&three_digits, &text(n)?))
+}
+
+/// One line of progress.
+///
+/// The three parameters that tqdm has not are those of a whole job: the part done and the seconds
+/// left where they are not this line's, and a remark behind the postfix.
+#[pyfunction]
+#[pyo3(
+    signature = (
+        n, total, elapsed, ncols=None, prefix=None, ascii=None, unit=None, unit_scale=None,
+        rate=None, bar_format=None, postfix=None, unit_divisor=None, initial=None, colour=None,
+        *, job_fraction=None, job_remaining_s=None, job_note=None, **extra_kwargs,
+    ),
+    text_signature = "(n, total, elapsed, ncols=None, prefix='', ascii=False, unit='it', \
+        unit_scale=False, rate=None, bar_format=None, postfix=None, unit_divisor=1000, initial=0, \
+        colour=None, *, job_fraction=None, job_remaining_s=None, job_note=None, **extra_kwargs)"
+)]
+#[expect(clippy::too_many_arguments, reason = "the signature is tqdm's")]
+pub(crate) fn format_meter(
+    n: &Bound<'_, PyAny>,
+    total: Option<&Bound<'_, PyAny>>,
+    elapsed: &Bound<'_, PyAny>,
+    ncols: Option<i64>,
+    prefix: Option<&Bound<'_, PyAny>>,
+    ascii: Option<&Bound<'_, PyAny>>,
+    unit: Option<&Bound<'_, PyAny>>,
+    unit_scale: Option<&Bound<'_, PyAny>>,
+    rate: Option<&Bound<'_, PyAny>>,
+    bar_format: Option<&Bound<'_, PyAny>>,
+    postfix: Option<&Bound<'_, PyAny>>,
+    unit_divisor: Option<&Bound<'_, PyAny>>,
+    initial: Option<&Bound<'_, PyAny>>,
+    colour: Option<&Bound<'_, PyAny>>,
+    job_fraction: Option<f64>,
+    job_remaining_s: Option<f64>,
+    job_note: Option<&str>,
+    extra_kwargs: Option<&Bound<'_, PyDict>>,
+) -> PyResult<String> {
+    let py = n.py();
+    let prefix = optional_text(prefix)?.unwrap_or_default();
+    let unit = optional_text(unit)?.unwrap_or_else(|| "it".to_owned());
+    let colour = optional_text(colour)?;
+    let bar_format = optional_text(bar_format)?.filter(|template| !template.is_empty());
+    let charset = charset(ascii)?;
+    // Whatever is not text keeps its own type, for templates that look into it.
+    let postfix_value = truthy(postfix)?.cloned();
+    let postfix_object = postfix_value
+        .as_ref()
+        .filter(|value| !value.is_instance_of::<PyString>());
+    let postfix_text = optional_text(postfix_value.as_ref())?.unwrap_or_default();
+    let template = bar_format.as_deref().map(Template::parse);
+    let mut meter = Meter {
+        ncols: ncols.map(|ncols| u32::try_from(ncols.max(1)).unwrap_or(u32::MAX)),
+        prefix: &prefix,
+        charset: &charset,
+        unit: &unit,
+        unit_scale: unit_scale_of(unit_scale)?,
+        rate: rate.map(number).transpose()?,
+        postfix: match postfix_object {
+            Some(_) => MeterPostfix::Raw(&postfix_text),
+            None => MeterPostfix::Joined(&postfix_text),
+        },
+        colour: colour.as_deref(),
+        fraction: job_fraction,
+        remaining_s: job_remaining_s,
+        note: job_note,
+        ..Meter::new(number(n)?, total.map(number).transpose()?, number(elapsed)?)
+    };
+    if ncols == Some(0) {
+        meter.ncols = Some(0);
+    }
+    if let Some(divisor) = unit_divisor {
+        meter.unit_divisor = number(divisor)?;
+    }
+    if let Some(initial) = initial {
+        meter.initial = number(initial)?;
+    }
+    let replaced = replaces_fields(&mut meter, extra_kwargs)?;
+    let looks_into_postfix = postfix_object.is_some() && bar_format.is_some();
+    if !replaced && !looks_into_postfix {
+        let line = match &template {
+            None => mp_tqdm_render::format_meter(&meter),
+            Some(Ok(template)) => mp_tqdm_render::format_meter(&Meter {
+                bar_format: Some(template),
+                ..meter.clone()
+            }),
+            Some(Err(error)) => Err(error.clone()),
+        };
+        if let Ok(line) = line {
+            return Ok(line);
+        }
+    }
+    let template = bar_format.as_deref().unwrap_or("{l_bar}{bar}{r_bar}");
+    PythonTemplate {
+        py,
+        meter: &meter,
+        postfix: postfix_object,
+        extra: extra_kwargs,
+    }
+    .render(template)
+}
+
+/// A template in the hands of Python.
+struct PythonTemplate<'a, 'py> {
+    py: Python<'py>,
+    meter: &'a Meter<'a>,
+    postfix: Option<&'a Bound<'py, PyAny>>,
+    extra: Option<&'a Bound<'py, PyDict>>,
+}
+
+impl<'py> PythonTemplate<'_, 'py> {
+    fn render(&self, template: &str) -> PyResult<String> {
+        let fields = Fields::of(self.meter);
+        let without_desc = self.meter.prefix.is_empty() && fields.fraction().is_some();
+        let template = if without_desc {
+            template.replace(DESC_WITH_COLON, "")
+        } else {
+            template.to_owned()
+        };
+        let template = PyString::new(self.py, &template);
+        let values = self.values(&fields)?;
+        // First without the bar, to see how much room is left for it.
+        let probe = Bound::new(self.py, BarProbe::default())?;
+        values.set_item("bar", &probe)?;
+        let rest: String = template
+            .call_method("format", (), Some(&values))?
+            .extract()?;
+        if probe.get().is_called.get().is_none() {
+            return Ok(self.meter.trim(rest));
+        }
+        let bar = fields.bar_beside(&rest);
+        values.set_item(
+            "bar",
+            Bound::new(
+                self.py,
+                FormatBar {
+                    bar: bar.into_owned(),
+                },
+            )?,
+        )?;
+        let line = template
+            .call_method("format", (), Some(&values))?
+            .extract()?;
+        Ok(self.meter.trim(line))
+    }
+
+    fn values(&self, fields: &Fields<'_>) -> PyResult<Bound<'py, PyDict>> {
+        let values = PyDict::new(self.py);
+        for (name, field) in Field::ALL {
+            match fields.get(field) {
+                FieldValue::None => values.set_item(name, self.py.None())?,
+                FieldValue::Bool(value) => values.set_item(name, value)?,
+                FieldValue::Number(Number::Int(value)) => values.set_item(name, value)?,
+                FieldValue::Number(Number::Float(value)) => values.set_item(name, value)?,
+                FieldValue::Text(value) => values.set_item(name, value)?,
+            }
+        }
+        values.set_item("eta", self.eta(fields)?)?;
+        if let Some(postfix) = self.postfix {
+            values.set_item("postfix", postfix)?;
+        }
+        if let Some(extra) = self.extra {
+            values.update(extra.as_mapping())?;
+        }
+        Ok(values)
+    }
+
+    /// When it will be done, as a local time; 1970 if nobody knows.
+    fn eta(&self, fields: &Fields<'_>) -> PyResult<Bound<'py, PyAny>> {
+        let datetime = self.py.import("datetime")?;
+        let class = datetime.getattr("datetime")?;
+        let has_rate = matches!(fields.get(Field::RateNoinv),
+            FieldValue::Number(rate) if !rate.is_zero());
+        let (FieldValue::Number(remaining_s), true, Some(_)) =
+            (fields.get(Field::RemainingS), has_rate, fields.fraction())
+        else {
+            let utc = datetime.getattr("timezone")?.getattr("utc")?;
+            return class.call_method1("fromtimestamp", (0, utc));
+        };
+        let now = class.call_method0("now")?;
+        let interval = datetime
+            .getattr("timedelta")?
+            .call1((0, remaining_s.as_f64()));
+        match interval.and_then(|interval| now.add(interval)) {
+            Err(error)
+                if error.is_instance_of::<PyOverflowError>(self.py)
+                    || error.is_instance_of::<PyValueError>(self.py) =>
+            {
+                class.getattr("max")
+            }
+            eta => eta,
+        }
+    }
+}
+
+/// Stands for the bar while the rest of the line is measured, and tells whether there is one.
+#[pyclass(frozen)]
+#[derive(Default)]
+struct BarProbe {
+    is_called: OnceLock<()>,
+}
+
+#[pymethods]
+impl BarProbe {
+    fn __format__(&self, _spec: &str) -> &'static str {
+        self.is_called.get_or_init(|| ());
+        ""
+    }
+}
+
+/// The bar as a template's `{bar:...}` asks for it.
+#[pyclass(frozen)]
+struct FormatBar {
+    bar: Bar<'static>,
+}
+
+#[pymethods]
+impl FormatBar {
+    fn __format__(&self, spec: &str) -> PyResult<String> {
+        self.bar
+            .format(spec)
+            .map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+}
+
+/// Takes what the meter knows out of the keywords beyond tqdm's; whether another of them replaces a
+/// field, as a subclass may want it to.
+fn replaces_fields(meter: &mut Meter<'_>, extra: Option<&Bound<'_, PyDict>>) -> PyResult<bool> {
+    let mut replaced = false;
+    for (name, value) in extra.into_iter().flat_map(|extra| extra.iter()) {
+        let name: String = name.extract()?;
+        match (name.as_str(), value.extract::<Option<u32>>()) {
+            ("nrows", Ok(nrows)) => meter.nrows = nrows,
+            ("eta", _) => {}
+            _ => replaced |= Field::by_name(&name).is_some(),
+        }
+    }
+    Ok(replaced)
+}
+
+/// A number as the renderer knows it: an int as long as it fits, else the nearest float.
+fn number(value: &Bound<'_, PyAny>) -> PyResult<Number> {
+    if !value.is_instance_of::<PyFloat>()
+        && let Ok(whole) = value.extract::<i128>()
+    {
+        return Ok(Number::Int(whole));
+    }
+    value.extract().map(Number::Float)
+}
+
+/// A number whose texts are those of an int or float and nothing else.
+fn plain_number(value: &Bound<'_, PyAny>) -> Option<Number> {
+    if value.is_exact_instance_of::<PyFloat>() {
+        value.extract().ok().map(Number::Float)
+    } else if value.is_exact_instance_of::<PyInt>() {
+        value.extract().ok().map(Number::Int)
+    } else {
+        None
+    }
+}
+
+fn unit_scale_of(value: Option<&Bound<'_, PyAny>>) -> PyResult<UnitScale> {
+    match truthy(value)? {
+        None => Ok(UnitScale::Off),
+        Some(value) if value.eq(1)? => Ok(UnitScale::Si),
+        Some(value) => number(value).map(UnitScale::By),
+    }
+}
+
+fn charset(ascii: Option<&Bound<'_, PyAny>>) -> PyResult<Charset> {
+    match truthy(ascii)? {
+        None => Ok(Charset::Unicode),
+        Some(value) if value.is_instance_of::<PyBool>() => Ok(Charset::Ascii),
+        Some(value) => text(value).map(|steps| Charset::custom(&steps)),
+    }
+}
+
+/// The value, if Python takes it for true.
+fn truthy<'a, 'py>(
+    value: Option<&'a Bound<'py, PyAny>>,
+) -> PyResult<Option<&'a Bound<'py, PyAny>>> {
+    match value {
+        Some(value) if value.is_truthy()? => Ok(Some(value)),
+        _ => Ok(None),
+    }
+}
+
+fn optional_text(value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<String>> {
+    value.filter(|value| !value.is_none()).map(text).transpose()
+}
+
+/// `str(value)`, in which a lone surrogate is replaced.
+fn text(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    Ok(value.str()?.to_string_lossy().into_owned())
+}
