@@ -11,14 +11,14 @@ pub(crate) fn repr(x: f64) -> String {
     if !x.is_finite() {
         return non_finite(x);
     }
-    let scientific = format!("{x:e}");
+    let shortest = format!("{x:e}");
+    let decimals = split_exponent(&shortest).0.trim_start_matches('-').len().saturating_sub(2);
+    // Where two shortest texts are equally near, Rust takes the larger and Python the even one.
+    let even = format!("{x:.decimals$e}");
+    let scientific = if even.parse() == Ok(x) { even } else { shortest };
     let (digits, exponent) = split_exponent(&scientific);
     if (SMALL_EXPONENT..REPR_EXPONENT).contains(&exponent) {
-        let mut text = x.to_string();
-        if !text.contains('.') {
-            text.push_str(".0");
-        }
-        text
+        positional(digits, exponent)
     } else {
         with_exponent(digits, exponent)
     }
@@ -98,6 +98,26 @@ fn with_exponent(digits: &str, exponent: i32) -> String {
     format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
 }
 
+/// Moves the point of `-1.25` by the exponent and puts at least one digit on either side of it.
+fn positional(digits: &str, exponent: i32) -> String {
+    let (sign, digits) = match digits.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", digits),
+    };
+    let digits: String = digits.chars().filter(|c| *c != '.').collect();
+    let Ok(before_point) = usize::try_from(exponent + 1) else {
+        let zeros = "0".repeat(exponent.unsigned_abs() as usize - 1);
+        return format!("{sign}0.{zeros}{digits}");
+    };
+    if before_point == 0 {
+        format!("{sign}0.{digits}")
+    } else if before_point < digits.len() {
+        format!("{sign}{}.{}", &digits[..before_point], &digits[before_point..])
+    } else {
+        format!("{sign}{digits}{}.0", "0".repeat(before_point - digits.len()))
+    }
+}
+
 fn trim_zeros(text: &str) -> &str {
     if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.')
@@ -145,6 +165,10 @@ mod tests {
             (1.797_693_134_862_315_7e308, "1.7976931348623157e+308"),
             (123_456_789.0, "123456789.0"),
             (9_007_199_254_740_992.0, "9007199254740992.0"),
+            (-195_820_146_630_352.625, "-195820146630352.62"),
+            (-0.000_123, "-0.000123"),
+            (-0.5, "-0.5"),
+            (100.0, "100.0"),
             (12_345_678_901_234_567.0, "1.2345678901234568e+16"),
         ];
         for (x, expected) in table {

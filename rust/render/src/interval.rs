@@ -2,9 +2,12 @@
 
 use crate::number::Number;
 
+/// From here on, seconds have no whole number of 128 bits. tqdm writes hundreds of digits there.
+const LONGEST_S: f64 = i128::MAX as f64;
+
 /// `seconds` without its fraction, as `MM:SS`, or `H:MM:SS` from one hour on.
 ///
-/// What is no time at all (NaN, infinity) reads `?`.
+/// What is no time at all (NaN, infinity, 10^38 seconds) reads `?`.
 ///
 /// # Examples
 ///
@@ -17,7 +20,7 @@ use crate::number::Number;
 pub fn format_interval(seconds: Number) -> String {
     let whole = match seconds {
         Number::Int(value) => value,
-        Number::Float(value) if value.is_finite() => value as i128,
+        Number::Float(value) if value.abs() < LONGEST_S => value as i128,
         Number::Float(_) => return "?".to_owned(),
     };
     // The fraction is dropped after the sign is taken, so -0.5 reads -00:00, as in tqdm.
@@ -48,6 +51,7 @@ mod tests {
             (Number::Int(-61), "-01:01"),
             (Number::Float(f64::NAN), "?"),
             (Number::Float(f64::INFINITY), "?"),
+            (Number::Float(-1e39), "?"),
         ];
         for (seconds, expected) in table {
             assert_eq!(format_interval(*seconds), *expected);
