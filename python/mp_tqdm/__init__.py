@@ -1,1 +1,36 @@
-"""One progress bar for a whole job, at a cost nobody can measure in their loop."""
+"""One progress bar for a whole training or data job, at a cost nobody can measure in their loop.
+
+    from mp_tqdm import mp_tqdm, trange, report_progress
+
+`mp_tqdm` is a drop-in for `tqdm`. Every process of a job (DDP ranks, DataLoader workers, process
+pools) counts into shared memory, and one process draws one line for all of them.
+"""
+
+from __future__ import annotations
+
+from mp_tqdm._bar import mp_tqdm, trange
+from mp_tqdm._core import __debug_build__, __version__, report_progress
+from mp_tqdm._errors import TqdmKeyError, TqdmTypeError, TqdmWarning
+
+__all__ = [
+    "TqdmKeyError",
+    "TqdmTypeError",
+    "TqdmWarning",
+    "__version__",
+    "mp_tqdm",
+    "report_progress",
+    "tqdm",
+    "trange",
+]
+
+tqdm = mp_tqdm
+
+if __debug_build__:
+    import warnings
+
+    warnings.warn(
+        "mp_tqdm was built without optimisation: its counts cost ten times what they should, and no "
+        "figure measured with it means anything. Install a wheel, or build with --release.",
+        TqdmWarning,
+        stacklevel=2,
+    )

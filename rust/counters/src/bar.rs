@@ -204,6 +204,13 @@ impl BarEntry {
         }
     }
 
+    /// Writes the encoded style under the rule of [`BarEntry::set_desc`].
+    pub fn set_style(&self, bytes: &[u8], order: u32, me: ProcessId, alive: &impl Liveness) {
+        if self.may_write(order) {
+            self.style.set(bytes, me, alive);
+        }
+    }
+
     fn may_write(&self, order: u32) -> bool {
         let mine = order.saturating_add(1);
         let seen = self.writer.load(Ordering::Relaxed);

@@ -83,6 +83,8 @@ pub(crate) struct BarCore {
     /// The process whose handle this is; another one (a fork child) has a copy.
     maker: ProcessId,
     is_copy: bool,
+    /// Drawn by Python code, which has to hear of each count: no count takes the hot path.
+    pub(crate) is_self_drawn: bool,
     /// Counts where there is no cell in the segment, and after the end.
     own: &'static Cell,
     state: Mutex<State>,
@@ -134,6 +136,7 @@ impl BarCore {
                 },
                 maker: home.me,
                 is_copy: false,
+                is_self_drawn: opening.traits & SELF_DRAWN != 0,
                 own,
                 state: Mutex::new(state),
             })
@@ -180,6 +183,7 @@ impl BarCore {
             identity,
             maker: process.home.me,
             is_copy: true,
+            is_self_drawn: false,
             own: fresh_cell(),
             state: Mutex::new(state),
         }))
@@ -190,7 +194,14 @@ impl BarCore {
     }
 
     fn warm(&self, cell: &'static Cell) {
-        hot::warm(self.entry, cell, &FRAMES, FRAMES.load(Ordering::Relaxed));
+        let frames = FRAMES.load(Ordering::Relaxed);
+        // One off where every count is to be a cold one.
+        hot::warm(
+            self.entry,
+            cell,
+            &FRAMES,
+            frames.wrapping_sub(u64::from(self.is_self_drawn)),
+        );
     }
 
     /// Whether closing this handle may end the bar.
@@ -426,7 +437,7 @@ pub(crate) fn count_cold(py: Python<'_>, core: &BarCore, n: Value) -> bool {
     };
     let (cell, shared) = core.cell(process);
     cell.add_value(n);
-    if shared || core.is_closed() {
+    if shared || core.is_self_drawn || core.is_closed() {
         return false;
     }
     let frames = FRAMES.load(Ordering::Relaxed);

@@ -33,6 +33,12 @@ pub(crate) fn format_interval(t: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(mp_tqdm_render::format_interval(number(t)?))
 }
 
+/// Columns that a text takes on a terminal, without its escape sequences.
+#[pyfunction]
+pub(crate) fn display_columns(text: &str) -> usize {
+    mp_tqdm_render::disp_len(text)
+}
+
 /// A number with three significant digits, if that is shorter than all its digits.
 #[pyfunction]
 pub(crate) fn format_num(n: &Bound<'_, PyAny>) -> PyResult<String> {

@@ -386,10 +386,30 @@ impl Bar {
         Ok(())
     }
 
-    /// Frames that this process drew.
+    /// Frames that the drawing process of the job drew.
     #[getter]
-    fn frames(&self) -> u64 {
-        crate::bar::FRAMES.load(mp_tqdm_counters::sync::Ordering::Relaxed)
+    fn job_frames(&self, py: Python<'_>) -> PyResult<u64> {
+        let header = &process(py)?.home.tables.header;
+        Ok(header
+            .frames
+            .load(mp_tqdm_counters::sync::Ordering::Relaxed))
+    }
+
+    /// Changes how the line looks, from the next frame on.
+    fn set_looks(&self, py: Python<'_>, looks: &Bound<'_, PyDict>) -> PyResult<()> {
+        let looks = looks_of(looks)?;
+        let Some(id) = self.core().id else {
+            return Ok(());
+        };
+        self.with_entry(py, |process, entry| {
+            entry.set_style(
+                &looks.pack(),
+                process.order(),
+                process.home.me,
+                &process.home.liveness(),
+            );
+            process.stage.shared().restyle(id, &looks);
+        })
     }
 }
 
@@ -418,8 +438,11 @@ fn open(
         .ok_or_else(|| PyMemoryError::new_err("mp_tqdm: no memory for counters"))?;
     if let Some(id) = core.id
         && process.may_draw()
-        && spec.traits & SELF_DRAWN == 0
     {
+        process.stage.claim(process);
+        if spec.traits & SELF_DRAWN != 0 {
+            return Ok(core);
+        }
         if let Some((descriptor, is_terminal)) = spec.stream {
             let mut shared = process.stage.shared();
             if let Some(output) = shared.output_of(descriptor, is_terminal) {

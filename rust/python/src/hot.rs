@@ -29,7 +29,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::bar::BarCore;
-use crate::number::value_of;
+use crate::number::{to_python, value_of};
 use crate::process::Process;
 
 /// The entry of `report_progress`, in a page that a fork child sees as zeros.
@@ -255,27 +255,33 @@ unsafe extern "C" fn update(
         add(cell, n);
         return none();
     }
-    // SAFETY: as above, for all three.
-    unsafe { update_cold(counting, args, count, names) }
+    // SAFETY: as above, for all four.
+    unsafe { update_cold(slf, args, count, names) }
 }
 
 #[cold]
 #[inline(never)]
 unsafe fn update_cold(
-    counting: &Counting,
+    slf: *mut ffi::PyObject,
     args: *const *mut ffi::PyObject,
     count: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    let core = counting.core.get();
+    // SAFETY: the caller's words.
+    let core = unsafe { counting(slf) }.core.get();
     trapped(|py| {
         // SAFETY: as above.
         let given = unsafe { arguments(py, args, count, names, "update", None) }?;
         let n = given.n.as_ref().map_or(Ok(Some(Value::Int(1))), value_of)?;
-        let drawn = match (n, core) {
-            (Some(n), Some(core)) => crate::bar::count_cold(py, core, n),
-            _ => false,
+        let (Some(n), Some(core)) = (n, core) else {
+            return Ok(py.None());
         };
+        let drawn = crate::bar::count_cold(py, core, n);
+        if core.is_self_drawn && !core.is_closed() {
+            // SAFETY: as above, borrowed.
+            let bar = unsafe { Bound::from_borrowed_ptr(py, slf) };
+            return Ok(bar.call_method1("_counted", (to_python(py, n)?,))?.unbind());
+        }
         Ok(if drawn {
             true.into_pyobject(py)?.to_owned().into_any().unbind()
         } else {

@@ -18,14 +18,17 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use super::format::{format_interval, format_meter, format_num, format_sizeof};
+    use super::format::{
+        display_columns, format_interval, format_meter, format_num, format_sizeof,
+    };
     #[pymodule_export]
     use super::handle::Bar;
     #[pymodule_export]
     use super::hot::iterate;
     #[pymodule_export]
     use super::process::{
-        after_fork_in_child, after_fork_in_parent, attach, before_fork, inherited, note_pass,
+        after_fork_in_child, after_fork_in_parent, attach, before_fork, hold, inherited, note_pass,
+        unhold,
     };
     use super::{Bound, PyModule, PyResult};
 

@@ -261,6 +261,22 @@ pub(crate) fn note_pass(py: Python<'_>, path: u64) {
     }
 }
 
+/// Takes the lines off the terminals of this process and draws none until `unhold`, at most a second.
+#[pyfunction]
+pub(crate) fn hold(py: Python<'_>) {
+    if let Some(process) = hot::process() {
+        py.detach(|| process.stage.hold());
+    }
+}
+
+/// Draws again after `hold`.
+#[pyfunction]
+pub(crate) fn unhold(py: Python<'_>) {
+    if let Some(process) = hot::process() {
+        py.detach(|| process.stage.unhold());
+    }
+}
+
 /// Before a fork: no renderer may live in the child.
 #[pyfunction]
 pub(crate) fn before_fork(py: Python<'_>) {

@@ -8,23 +8,28 @@ use std::time::Duration;
 
 use mp_tqdm_counters::sync::{AtomicU32, Ordering};
 use mp_tqdm_counters::{BarId, RankShare, Role};
-use mp_tqdm_render::{Display, Driver, FdSink, Output, OutputId, Row, Style, Wait};
+use mp_tqdm_render::{Display, Driver, FdSink, Output, OutputId, Row, Style, Wait, monotonic};
 
 use crate::bar::FRAMES;
 use crate::hot;
 use crate::process::{Process, lock};
 use crate::scene::Scene;
+use crate::style::Looks;
 
 /// How long a closing bar waits for its last line, so that the next `print` comes after it.
 pub(crate) const LAST_FRAME: Duration = Duration::from_millis(50);
 /// How long a fork, or the end of the process, waits for the renderer's present frame.
 const STOP_LIMIT: Duration = Duration::from_millis(500);
+/// tqdm's `mininterval`.
+const FRAME: Duration = Duration::from_millis(100);
 /// How often a process that does not draw, or has nothing to draw, looks whether it should.
 const WATCH: Duration = Duration::from_secs(1);
 /// Without an owner for this long, another rank draws. (A first rank takes over at once.)
 const VACANT_MS: u64 = 2_000;
 /// An owner that is there but has not drawn for this long was stopped.
 const STOPPED_MS: u64 = 5_000;
+/// How long Python code may write before the lines come back of themselves.
+const HOLD_S: f64 = 1.0;
 /// After so many looks that found nothing to draw, the thread ends.
 const IDLE_LOOKS: u32 = 2;
 
@@ -53,6 +58,8 @@ pub(crate) struct Shared {
     scene: Scene,
     idle_looks: u32,
     vacant_since_ms: Option<u64>,
+    /// Until when nothing is drawn, because Python code writes to a terminal.
+    held_until_s: f64,
 }
 
 /// The renderer of this process.
@@ -81,6 +88,7 @@ impl Stage {
                 scene: Scene::default(),
                 idle_looks: 0,
                 vacant_since_ms: None,
+                held_until_s: 0.0,
             }),
             driver: Mutex::new(None),
             drowsy: AtomicU32::new(1),
@@ -127,6 +135,26 @@ impl Stage {
         }
     }
 
+    /// Takes the lines off the terminals and draws none until [`Stage::unhold`].
+    pub(crate) fn hold(&self) {
+        let mut shared = self.shared();
+        shared.held_until_s = monotonic().as_secs_f64() + HOLD_S;
+        shared.display.wipe();
+    }
+
+    /// Draws again, from the next frame on.
+    pub(crate) fn unhold(&self) {
+        self.shared().held_until_s = 0.0;
+    }
+
+    /// Takes the ownership where this process is the one to draw, before its first frame.
+    pub(crate) fn claim(&self, process: &'static Process) {
+        if process.is_first() {
+            let now_ms = u64::try_from(monotonic().as_millis()).unwrap_or(u64::MAX);
+            own(process, &mut self.shared(), now_ms);
+        }
+    }
+
     pub(crate) fn before_fork(&self) {
         self.forks.fetch_add(1, Ordering::SeqCst);
         self.stop();
@@ -155,8 +183,10 @@ impl Stage {
         if !own(process, &mut shared, now_ms) {
             return self.watch(process, &mut shared);
         }
-        let ownership = process.home.tables.ownership();
-        ownership.beat(now_ms);
+        process.home.tables.ownership().beat(now_ms);
+        if now_s < shared.held_until_s {
+            return Wait::For(FRAME);
+        }
         let picture = {
             let Shared {
                 scene,
@@ -270,6 +300,13 @@ impl Shared {
     ) -> Option<(Row, Vec<RankShare>)> {
         let Self { scene, local, .. } = self;
         scene.last_row(process, local, id, now_s)
+    }
+
+    /// Shows a bar in another style.
+    pub(crate) fn restyle(&mut self, id: BarId, looks: &Looks) {
+        if let Some(local) = self.local.get_mut(&id) {
+            local.style = Arc::new(looks.style());
+        }
     }
 
     /// Whether the bar's line is the outermost one.

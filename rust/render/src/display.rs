@@ -59,6 +59,17 @@ impl Display {
         self.tracks.forget_texts();
     }
 
+    /// Takes the live lines off every terminal, so that somebody else can write. The next frame draws
+    /// them again.
+    pub fn wipe(&mut self) {
+        for (_, output) in &mut self.outputs {
+            if output.kind() == Kind::Terminal {
+                let size = output.size();
+                output.draw_block(Vec::new(), size);
+            }
+        }
+    }
+
     /// Draws one frame: for each output its rows, outermost first. An output that is left out has
     /// none. A row that has ended is given once; its line waits here until it is out.
     pub fn draw(&mut self, now_s: f64, scene: &[(OutputId, Vec<Row>)]) -> Drawn {

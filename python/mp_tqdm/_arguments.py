@@ -1,0 +1,59 @@
+"""Checks the arguments of a bar: what is wrong raises at construction, and says the fix."""
+
+from __future__ import annotations
+
+import math
+
+from mp_tqdm._errors import TqdmKeyError, TqdmTypeError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+REDUCTIONS = ("auto", "sum", "mean", "min", "max", "rank")
+
+
+def refuse_unknown(names: dict[str, Any], known: tuple[str, ...]) -> None:
+    """Raises `TqdmKeyError` for keyword arguments that no bar has, naming the nearest one."""
+    if not names:
+        return
+    import difflib  # noqa: PLC0415 - on the way to an error only
+
+    hints = []
+    for name in names:
+        near = difflib.get_close_matches(name, known, n=1)
+        hints.append(f"{name!r} (did you mean {near[0]!r}?)" if near else repr(name))
+    raise TqdmKeyError("Unknown argument(s): " + ", ".join(hints))
+
+
+def number(name: str, value: Any, *, least: float | None = None, optional: bool = False) -> None:
+    """Raises unless `value` is a number (at least `least`), or `None` where that is allowed."""
+    if value is None and optional:
+        return
+    try:
+        as_float = float(value)
+    except (TypeError, ValueError, OverflowError):
+        as_float = None
+    if as_float is None or isinstance(value, (str, bytes)):
+        kinds = "a number or None" if optional else "a number"
+        message = f"{name} should be {kinds}, found {type(value).__name__}: {value!r}"
+        raise TqdmTypeError(message)
+    if least is not None and (as_float < least or math.isnan(as_float)):
+        message = f"{name} should be at least {least:g}, found {value!r}"
+        raise ValueError(message)
+
+
+def text(name: str, value: Any) -> None:
+    """Raises unless `value` is a text or `None`."""
+    if value is not None and not isinstance(value, str):
+        message = f"{name} should be a str or None, found {type(value).__name__}: {value!r}"
+        raise TqdmTypeError(message)
+
+
+def length_of(iterable: Any) -> Any:
+    """The length of `iterable` as a total, or `None` where it has none or its word is not good."""
+    try:
+        length = len(iterable)
+    except (TypeError, AttributeError, ValueError, OverflowError, NotImplementedError):
+        return None
+    return length

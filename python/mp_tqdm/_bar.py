@@ -1,0 +1,699 @@
+"""The bar: tqdm's surface over a counter in shared memory."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from time import time
+
+from mp_tqdm import _arguments, _core, _path, _streams, _sync
+from mp_tqdm._errors import TqdmTypeError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any, ClassVar, TextIO
+
+_HERE = os.path.dirname(__file__)  # noqa: PTH120 - pathlib alone takes longer than this import may
+
+
+class _NotGiven:
+    """The default of `disable`: neither on nor off was asked for."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "<not given>"
+
+
+NOT_GIVEN = _NotGiven()
+
+
+class _Look:
+    """An attribute that says how the line looks; setting it reaches the next frame."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, bar: Any, owner: type | None = None) -> Any:
+        if bar is None:
+            return self
+        try:
+            return bar.__dict__[self._name]
+        except KeyError:
+            message = f"{type(bar).__name__!r} object has no attribute {self._name!r}"
+            raise AttributeError(message) from None
+
+    def __set__(self, bar: Any, value: Any) -> None:
+        bar.__dict__[self._name] = value
+        bar._restyle()
+
+
+class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their import to
+    """Iterates over `iterable`, or counts `update` calls, and shows the progress of the whole job.
+
+    A drop-in for `tqdm`: every parameter has tqdm's meaning and default. Counting costs one store
+    into shared memory and takes no lock; a thread of one process of the job draws, ten times a
+    second, also while the main thread is in a C call.
+
+    Args:
+        iterable: What to iterate over; without one, call `update`.
+        desc: What the line begins with.
+        total: Expected number of items; default `len(iterable)`. `None` or infinite: unknown.
+        leave: Keep the last line; `None`: only that of the outermost bar.
+        file: Where to draw; default `sys.stderr`. A terminal gets a live line, any other real file
+            whole lines now and then, another object tqdm's own frames from within the loop.
+        ncols: Width of the line in columns; 0: statistics only.
+        mininterval: Seconds between two frames; at most 50 frames a second are drawn.
+        maxinterval: Seconds; kept for tqdm's sake, the renderer needs no bound.
+        miniters: Items between two frames, for files that Python code draws on.
+        ascii: `True`, or the characters of the bar from empty to full.
+        disable: Not given: draw in the process that draws for the job, count everywhere. `None`:
+            as not given, but off where `file` is no terminal. `False`: as not given, and in another
+            process than the drawing one a line of its own. `True`: off; nothing is counted.
+        unit: What one item is called.
+        unit_scale: `True` for k, M, G; a number multiplies the counts.
+        dynamic_ncols: Accepted; the width is asked anew at each frame.
+        smoothing: Weight of the last frame in the rate, from 0 (mean) to 1 (last frame).
+        bar_format: Template of the line, with tqdm's fields.
+        initial: Count at the start.
+        position: Order of the line among others, from 0.
+        postfix: Dict of what follows the rate, or anything else for `bar_format`.
+        unit_divisor: 1000 or 1024, for `unit_scale=True`.
+        write_bytes: Accepted.
+        lock_args: Accepted; there is no lock to take.
+        nrows: Most lines to draw.
+        colour: Name or `#rrggbb`.
+        delay: Seconds before the first frame.
+        gui: Accepted.
+        reduce: How the line combines the processes that opened this bar: `"auto"`, `"sum"`,
+            `"mean"`, `"min"`, `"max"`, or `"rank"` for the drawing process's own. Auto: ranks run
+            copies of one loop (mean), workers shards of it (sum); a bar without an iterable that
+            `report_progress` feeds is one counter of the job (sum, with one total).
+        key: Which bars of different processes are the same bar; default: role and call path.
+
+    Raises:
+        TqdmKeyError: An argument that no bar has.
+        TqdmTypeError: An argument of the wrong type.
+        ValueError: An argument out of range, or an unknown `reduce`.
+
+    Counting is exact in every process and thread of the job. A bar may be pickled to another
+    process, and a fork child inherits it: the copy adds to the same bar, and ends with that copy
+    alone.
+    """
+
+    monitor_interval: ClassVar[float] = 10
+    monitor: ClassVar[Any] = None
+    _instances: ClassVar[Any] = None
+    _native: Any = None
+    # What a bar has before its constructor got far enough: a failed one must be collectable.
+    disable: Any = True
+
+    ascii = _Look()
+    bar_format = _Look()
+    colour = _Look()
+    delay = _Look()
+    mininterval = _Look()
+    ncols = _Look()
+    nrows = _Look()
+    smoothing = _Look()
+    unit = _Look()
+    unit_divisor = _Look()
+    unit_scale = _Look()
+
+    def __init__(  # noqa: PLR0913 - tqdm's own
+        self,
+        iterable: Iterable[Any] | None = None,
+        desc: str | None = None,
+        total: float | None = None,
+        leave: bool | None = True,
+        file: TextIO | None = None,
+        ncols: int | None = None,
+        mininterval: float = 0.1,
+        maxinterval: float = 10.0,
+        miniters: float | None = None,
+        ascii: bool | str | None = None,  # noqa: A002
+        disable: bool | None = NOT_GIVEN,  # type: ignore[assignment]
+        unit: str = "it",
+        unit_scale: bool | float = False,
+        dynamic_ncols: bool = False,
+        smoothing: float = 0.3,
+        bar_format: str | None = None,
+        initial: float = 0,
+        position: int | None = None,
+        postfix: Mapping[str, Any] | Any = None,
+        unit_divisor: float = 1000,
+        write_bytes: bool = False,
+        lock_args: tuple[Any, ...] | None = None,
+        nrows: int | None = None,
+        colour: str | None = None,
+        delay: float = 0.0,
+        gui: bool = False,
+        *,
+        reduce: str = "auto",
+        key: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if kwargs:
+            _arguments.refuse_unknown(kwargs, PARAMETERS)
+        if total is None and iterable is not None:
+            total = _arguments.length_of(iterable)
+        if total == float("inf"):
+            total = None
+        if file is None:
+            file = sys.stderr
+        if disable is None:
+            disable = True if not _streams.is_terminal(file) else NOT_GIVEN  # type: ignore[assignment]
+        path = _path.call_path(_HERE, sys._getframe(1))[0] if key is None else _path.key_path(key)
+        fields = self.__dict__
+        fields["iterable"] = iterable
+        fields["leave"] = leave
+        fields["pos"] = 0
+        if disable:
+            fields["_n"], fields["_total"] = initial, total
+            _core.note_pass(path)
+            return
+        _arguments.number("total", total, optional=True)
+        _arguments.number("initial", initial)
+        _arguments.number("mininterval", mininterval, least=0)
+        _arguments.number("delay", delay, least=0)
+        _arguments.number("smoothing", smoothing)
+        _arguments.number("unit_divisor", unit_divisor)
+        _arguments.number("ncols", ncols, least=0, optional=True)
+        _arguments.number("nrows", nrows, least=0, optional=True)
+        _arguments.text("desc", desc)
+        _arguments.text("bar_format", bar_format)
+        if ascii is None:
+            ascii = not _streams.supports_unicode(file)  # noqa: A001
+        descriptor = _streams.descriptor(file) if _streams.mode() != "off" else None
+        fields.update(
+            disable=False,
+            fp=file,
+            desc_=desc or "",
+            ncols=ncols,
+            nrows=nrows,
+            mininterval=mininterval,
+            maxinterval=maxinterval,
+            miniters=0 if miniters is None else miniters,
+            dynamic_miniters=miniters is None,
+            ascii=ascii,
+            unit=unit,
+            unit_scale=unit_scale,
+            unit_divisor=unit_divisor,
+            dynamic_ncols=dynamic_ncols,
+            smoothing=smoothing,
+            bar_format=bar_format,
+            colour=colour,
+            delay=delay,
+            gui=gui,
+            lock_args=lock_args,
+            pos=position or 0,
+            last_print_n=initial,
+            _postfix=None,
+            _postfix_frame=None,
+            start_t=0.0,
+            last_print_t=0.0,
+        )
+        paints = descriptor is None and _streams.mode() != "off"
+        self._native = native = _core.Bar(
+            path=path,
+            key=key or "",
+            named=key is not None or reduce != "auto",
+            reduce=reduce,
+            iterates=iterable is not None,
+            reportable=iterable is None,
+            total=total,
+            initial=initial,
+            desc=self.desc,
+            looks=self._looks(),
+            leave=leave,
+            position=position,
+            stream=descriptor,
+            self_drawn=paints,
+            own_line=disable is False,
+        )
+        native.bind(self)
+        fields["start_t"] = fields["last_print_t"] = time()
+        if postfix is not None:
+            self._start_postfix(postfix)
+        if paints:
+            fields["_painter"] = painter = _sync.Painter(self, position)
+            painter.begin()
+
+    _painter: Any = None
+
+    # --- numbers ---------------------------------------------------------------------------------
+
+    @property
+    def n(self) -> Any:
+        """Items done: by this process's rank with its workers, or by the job (a job counter)."""
+        native = self._native
+        return native.n if native is not None else self.__dict__.get("_n", 0)
+
+    @n.setter
+    def n(self, value: Any) -> None:
+        native = self._native
+        if native is None:
+            self.__dict__["_n"] = value
+        else:
+            native.n = value
+
+    @property
+    def n_own(self) -> Any:
+        """Items done by this process alone, without the initial count."""
+        return self._native.n_own if self._native is not None else 0
+
+    @property
+    def total(self) -> Any:
+        """Expected number of items, `None` if unknown."""
+        native = self._native
+        return native.total if native is not None else self.__dict__.get("_total")
+
+    @total.setter
+    def total(self, value: Any) -> None:
+        native = self._native
+        if native is None:
+            self.__dict__["_total"] = value
+        else:
+            native.total = value
+
+    @property
+    def initial(self) -> Any:
+        """Count at the start."""
+        native = self._native
+        return native.initial if native is not None else self.__dict__.get("_n", 0)
+
+    @initial.setter
+    def initial(self, value: Any) -> None:
+        if self._native is not None:
+            self._native.initial = value
+
+    # --- texts -----------------------------------------------------------------------------------
+
+    @property
+    def desc(self) -> str:
+        """What the line begins with."""
+        return str(self.__dict__.get("desc_", ""))
+
+    @desc.setter
+    def desc(self, text: str | None) -> None:
+        self.__dict__["desc_"] = text or ""
+        if self._native is not None:
+            self._native.set_desc(text or "")
+
+    def set_description(self, desc: str | None = None, refresh: bool | None = True) -> None:
+        """Sets what the line begins with, with `": "` behind it.
+
+        Args:
+            desc: The text; `None` for none.
+            refresh: Accepted: the next frame, at most 0.1 s away, shows it in any case.
+        """
+        self.set_description_str(desc + ": " if desc else "", refresh)
+
+    def set_description_str(self, desc: str | None = None, refresh: bool | None = True) -> None:
+        """As `set_description`, without the `": "`."""
+        if self._native is None:
+            return
+        self.desc = desc or ""
+        if refresh and self._painter is not None:
+            self.refresh()
+
+    def set_postfix(
+        self,
+        ordered_dict: Mapping[str, Any] | None = None,
+        refresh: bool | None = True,
+        **kwargs: Any,
+    ) -> None:
+        """Sets what follows the rate, as `key=value` pairs.
+
+        Numbers and texts are stored as they are and become text in the drawing thread, once a
+        frame. Other values (tensors, arrays) are turned into text here, at most once a frame,
+        because doing so may be slow: of several within one frame the first is shown, and the last
+        at the next call or at the end.
+
+        Args:
+            ordered_dict: Pairs, shown first, in this order.
+            refresh: Accepted: the next frame shows it in any case.
+            **kwargs: More pairs, sorted by name.
+        """
+        native = self._native
+        if native is None:
+            return
+        if ordered_dict:
+            pairs = dict(ordered_dict)
+            pairs.update(sorted(kwargs.items()))
+        elif len(kwargs) > 1:
+            pairs = dict(sorted(kwargs.items()))
+        else:
+            pairs = kwargs
+        self._postfix = pairs
+        if native.set_postfix(pairs):
+            self._postfix_frame = None
+        elif (frame := native.job_frames) != self._postfix_frame:
+            native.set_postfix(_postfix_text(pairs))
+            self._postfix_frame = frame
+        if refresh and self._painter is not None:
+            self.refresh()
+
+    def set_postfix_str(self, s: Any = "", refresh: bool = True) -> None:
+        """Sets the text that follows the rate."""
+        if self._native is None:
+            return
+        self._postfix = str(s)
+        self._native.set_postfix(self._postfix)
+        if refresh and self._painter is not None:
+            self.refresh()
+
+    @property
+    def postfix(self) -> Any:
+        """What follows the rate: a text, or what was given as `postfix=` and is no dict."""
+        postfix = self.__dict__.get("_postfix")
+        return _postfix_text(postfix) if type(postfix) is dict else postfix
+
+    @postfix.setter
+    def postfix(self, value: Any) -> None:
+        self._postfix = value
+        if self._native is not None:
+            self._native.set_postfix(value if value is None else str(value))
+
+    def _start_postfix(self, postfix: Any) -> None:
+        if hasattr(postfix, "items"):
+            self.set_postfix(refresh=False, **postfix)
+        else:
+            self._postfix = postfix
+
+    def _flush_postfix(self) -> None:
+        """Shows the last values that were stored without being turned into text."""
+        if self._postfix_frame is not None and type(self._postfix) is dict:
+            self._native.set_postfix(_postfix_text(self._postfix))
+            self._postfix_frame = None
+
+    # --- the life of a bar -----------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterates; an item counts when the next one is asked for, or at the end."""
+        if self._native is None or self.disable:
+            return iter(self.iterable)  # type: ignore[arg-type]
+        if self._painter is not None:
+            return self._painter.iterate(self.iterable)  # type: ignore[no-any-return]
+        return _core.iterate(self, self.iterable)
+
+    def _counted(self, n: Any) -> bool | None:
+        """After an `update` of a bar that Python code draws: draws if it is time."""
+        return self._painter.counted(n) if self._painter is not None else None
+
+    def close(self) -> None:
+        """Ends the bar: the last line is out when this returns, or 50 ms have passed.
+
+        In another process than the one that made the bar, this ends that process's copy only.
+        Closing twice does nothing.
+        """
+        native = self._native
+        if native is None or self.disable:
+            return
+        self.__dict__["disable"] = True
+        self._flush_postfix()
+        painter = self._painter
+        if painter is not None:
+            painter.end()
+        native.close(self.leave)
+
+    def reset(self, total: float | None = None) -> None:
+        """Starts again from 0, as a new line; with another `total` if one is given."""
+        native = self._native
+        if native is None:
+            self.__dict__["_n"] = 0
+            if total is not None:
+                self.total = total
+            return
+        native.reset(self.total if total is None else total, 0, self.desc)
+        native.bind(self)
+        now = time()
+        self.__dict__.update(disable=False, start_t=now, last_print_t=now, last_print_n=0)
+        if self._painter is not None:
+            self._painter.restart()
+
+    def refresh(self, nolock: bool = False, lock_args: Any = None) -> bool:
+        """Shows the present state: where Python code draws, now; elsewhere at the next frame."""
+        if self._native is None or self.disable:
+            return False
+        self._flush_postfix()
+        if self._painter is not None:
+            self.display()
+        return True
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+        """Draws the line, where Python code draws; elsewhere the renderer does so by itself."""
+        if self._painter is None:
+            return False
+        return bool(self._painter.show(msg, pos))
+
+    def clear(self, nolock: bool = False) -> None:
+        """Wipes the line until the next frame."""
+        if self._native is None or self.disable:
+            return
+        if self._painter is not None:
+            self._painter.wipe()
+        else:
+            _core.hold()
+            _core.unhold()
+
+    def unpause(self) -> None:
+        """Starts the clock again after a pause that is not to count."""
+        if self._native is None or self.disable:
+            return
+        now = time()
+        self.start_t += now - self.last_print_t
+        self.last_print_t = now
+
+    def moveto(self, n: int) -> None:
+        """Moves the cursor by `n` lines; the renderer places its lines itself."""
+        if self._painter is not None:
+            self._painter.move(n)
+
+    def _restyle(self) -> None:
+        if self._native is not None:
+            self._native.set_looks(self._looks())
+
+    def _looks(self) -> dict[str, Any]:
+        fields = self.__dict__
+        scale = fields["unit_scale"]
+        interval = fields["mininterval"]
+        return {
+            "unit": str(fields["unit"]),
+            "ascii": fields["ascii"],
+            "bar_format": fields["bar_format"],
+            "colour": fields["colour"],
+            "unit_scale": float(scale or 0),
+            "unit_divisor": float(fields["unit_divisor"]),
+            "smoothing": float(fields["smoothing"]),
+            "mininterval": None if interval == 0.1 else float(interval),  # noqa: PLR2004 - the default
+            "delay": float(fields["delay"]),
+            "ncols": fields["ncols"],
+            "nrows": fields["nrows"],
+        }
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        """What a template can name, at this moment."""
+        fields = self.__dict__
+        if self._native is None:
+            return {
+                "n": self.n, "total": self.total, "elapsed": 0, "unit": "it", "postfix": None,
+                "prefix": "", "ascii": False, "unit_scale": False, "rate": None,
+                "bar_format": None, "unit_divisor": 1000, "initial": self.n, "colour": None,
+                "ncols": None, "nrows": None,
+            }  # fmt: skip
+        painter = self._painter
+        return {
+            "n": self.n,
+            "total": self.total,
+            "elapsed": time() - self.start_t if self.start_t else 0,
+            "ncols": painter.columns() if painter is not None else fields["ncols"],
+            "nrows": fields["nrows"],
+            "prefix": self.desc,
+            "ascii": fields["ascii"],
+            "unit": fields["unit"],
+            "unit_scale": fields["unit_scale"],
+            "rate": painter.rate() if painter is not None else None,
+            "bar_format": fields["bar_format"],
+            "postfix": self.postfix,
+            "unit_divisor": fields["unit_divisor"],
+            "initial": self.initial,
+            "colour": fields["colour"],
+        }
+
+    # --- the object ------------------------------------------------------------------------------
+
+    def __str__(self) -> str:
+        """The line, at this moment."""
+        return self.format_meter(**self.format_dict)
+
+    def __len__(self) -> int:
+        """The total, else the length of what is iterated over."""
+        if self.iterable is None:
+            return self.total  # type: ignore[no-any-return]
+        for size in (
+            lambda it: it.shape[0],
+            len,
+            lambda it: it.__length_hint__(),
+        ):
+            try:
+                return size(self.iterable)  # type: ignore[no-any-return]
+            except (AttributeError, TypeError, IndexError):
+                continue
+        return self.total  # type: ignore[no-any-return]
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to do."""
+        if self.total is not None:
+            return bool(self.total > 0)
+        if self.iterable is None:
+            message = "bool() undefined when iterable == total == None"
+            raise TqdmTypeError(message)
+        return bool(self.iterable)
+
+    def __contains__(self, item: object) -> bool:
+        """Whether the iterable contains `item`."""
+        contains = getattr(self.iterable, "__contains__", None)
+        return bool(contains(item)) if contains is not None else item in self.__iter__()
+
+    def __reversed__(self) -> Iterator[Any]:
+        """Iterates over the reversed iterable, and counts."""
+        forward = self.iterable
+        try:
+            self.iterable = reversed(forward)  # type: ignore[arg-type, call-overload]
+            return self.__iter__()
+        except AttributeError:
+            message = "'tqdm' object is not reversible"
+            raise TqdmTypeError(message) from None
+        finally:
+            self.iterable = forward
+
+    def __enter__(self) -> mp_tqdm:
+        """The bar itself."""
+        return self
+
+    def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
+        """Closes the bar."""
+        try:
+            self.close()
+        except AttributeError:
+            if (kind, value, traceback) == (None, None, None):
+                raise
+
+    def __del__(self) -> None:
+        """Closes the bar."""
+        self.close()
+
+    def __hash__(self) -> int:
+        """Identity."""
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        """Equal position, as in tqdm."""
+        return self is other or (isinstance(other, mp_tqdm) and self._order() == other._order())
+
+    def __lt__(self, other: Any) -> bool:
+        """Order by position."""
+        return self._order() < other._order()
+
+    def __le__(self, other: Any) -> bool:
+        """Order by position."""
+        return self._order() <= other._order()
+
+    def __gt__(self, other: Any) -> bool:
+        """Order by position."""
+        return self._order() > other._order()
+
+    def __ge__(self, other: Any) -> bool:
+        """Order by position."""
+        return self._order() >= other._order()
+
+    def _order(self) -> int:
+        return abs(getattr(self, "pos", 1 << 31))
+
+    def __reduce__(self) -> Any:
+        """A pickled bar adds to the same bar, from whatever process of the job."""
+        if self._native is None:
+            return _copy, (type(self), None, self.total, self.n, {})
+        state = {"desc_": self.desc, "leave": self.leave}
+        return _copy, (type(self), self._native.identity(), self.total, self.initial, state)
+
+    # --- the class -------------------------------------------------------------------------------
+
+    format_sizeof = staticmethod(_core.format_sizeof)
+    format_interval = staticmethod(_core.format_interval)
+    format_num = staticmethod(_core.format_num)
+    format_meter = staticmethod(_core.format_meter)
+
+    @classmethod
+    def write(
+        cls, s: str, file: TextIO | None = None, end: str = "\n", nolock: bool = False
+    ) -> None:
+        """Prints `s` above the bars."""
+        stream = file if file is not None else sys.stdout
+        with cls.external_write_mode(file=file, nolock=nolock):
+            stream.write(s)
+            stream.write(end)
+
+    @classmethod
+    @contextmanager
+    def external_write_mode(cls, file: TextIO | None = None, nolock: bool = False) -> Any:
+        """Within it the bars that share a terminal with `file` are wiped, so that text can be written."""
+        stream = file if file is not None else sys.stdout
+        wiped = _sync.wipe_for(stream)
+        held = _streams.is_terminal(stream)
+        if held:
+            _core.hold()
+        try:
+            yield
+        finally:
+            if held:
+                flush = getattr(stream, "flush", None)
+                if flush is not None:
+                    flush()
+                _core.unhold()
+            _sync.show_again(wiped)
+
+
+PARAMETERS = tuple(
+    name
+    for name in mp_tqdm.__init__.__code__.co_varnames[
+        1 : mp_tqdm.__init__.__code__.co_argcount + mp_tqdm.__init__.__code__.co_kwonlyargcount
+    ]
+)
+
+
+def _postfix_text(pairs: Mapping[str, Any]) -> str:
+    """tqdm's text of a postfix: `loss=0.25, lr=1e-3`."""
+    from numbers import Number  # noqa: PLC0415 - only for values that are no plain numbers
+
+    def text(value: Any) -> str:
+        if isinstance(value, Number):
+            return _core.format_num(value)
+        return value if isinstance(value, str) else str(value)
+
+    return ", ".join(f"{key}={text(value).strip()}" for key, value in pairs.items())
+
+
+def _copy(
+    kind: type[mp_tqdm], identity: Any, total: Any, initial: Any, state: dict[str, Any]
+) -> mp_tqdm:
+    """A bar of another process, or another handle of this one's: it counts, and closes nothing."""
+    bar = kind.__new__(kind)
+    bar.__dict__.update(state, iterable=None, pos=0)
+    if identity is None:
+        bar.__dict__.update(_n=initial, _total=total)
+        return bar
+    bar._native = native = _core.Bar.copy(identity, total, initial)
+    bar.__dict__.update(disable=False, _postfix=None, _postfix_frame=None, start_t=time())
+    native.bind(bar)
+    return bar
+
+
+def trange(*args: Any, **kwargs: Any) -> mp_tqdm:
+    """`mp_tqdm(range(*args), **kwargs)`."""
+    return mp_tqdm(range(*args), **kwargs)
