@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from mp_tqdm._errors import TqdmKeyError, TqdmTypeError
 
 TYPE_CHECKING = False
@@ -26,6 +24,41 @@ def refuse_unknown(names: dict[str, Any], known: tuple[str, ...]) -> None:
     raise TqdmKeyError("Unknown argument(s): " + ", ".join(hints))
 
 
+def check(  # noqa: PLR0913 - the constructor's own
+    total: Any,
+    initial: Any,
+    mininterval: Any,
+    delay: Any,
+    smoothing: Any,
+    unit_divisor: Any,
+    ncols: Any,
+    nrows: Any,
+    desc: Any,
+    bar_format: Any,
+) -> None:
+    """Raises for the first argument of a bar that is of the wrong type or out of range."""
+    # The usual values pass by their type alone: this runs for every bar.
+    if total is not None and type(total) is not int:
+        number("total", total, optional=True)
+    if type(initial) is not int:
+        number("initial", initial)
+    for name, value in (("mininterval", mininterval), ("delay", delay)):
+        if type(value) is not float or not value >= 0:
+            number(name, value, least=0)
+    for name, value in (("smoothing", smoothing), ("unit_divisor", unit_divisor)):
+        if type(value) not in _NUMBERS:
+            number(name, value)
+    for name, value in (("ncols", ncols), ("nrows", nrows)):
+        if value is not None:
+            number(name, value, least=0)
+    for name, value in (("desc", desc), ("bar_format", bar_format)):
+        if value is not None and type(value) is not str:
+            text(name, value)
+
+
+_NUMBERS = (int, float)
+
+
 def number(name: str, value: Any, *, least: float | None = None, optional: bool = False) -> None:
     """Raises unless `value` is a number (at least `least`), or `None` where that is allowed."""
     if value is None and optional:
@@ -38,7 +71,7 @@ def number(name: str, value: Any, *, least: float | None = None, optional: bool 
         kinds = "a number or None" if optional else "a number"
         message = f"{name} should be {kinds}, found {type(value).__name__}: {value!r}"
         raise TqdmTypeError(message)
-    if least is not None and (as_float < least or math.isnan(as_float)):
+    if least is not None and (not as_float >= least):
         message = f"{name} should be at least {least:g}, found {value!r}"
         raise ValueError(message)
 

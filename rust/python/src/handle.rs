@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 use mp_tqdm_counters::{
     BY_WORKERS, BarId, ITERATES, Identity, NAMED, OWN_LINE, Opening, REPORTABLE, Role,
 };
-use mp_tqdm_render::{Ended, Postfix, Value as PostfixValue, monotonic};
+use mp_tqdm_render::{Ended, monotonic};
 use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
+use pyo3::types::{PyDict, PyFloat, PyInt, PyString};
 
 use crate::bar::{BarCore, DESC_SET, Leave, Reduce, SELF_DRAWN, traits_of};
 use crate::hot;
 use crate::number::{to_python, total_of, value_of};
 use crate::process::{Process, attached, now_ns};
 use crate::stage::{LAST_FRAME, Local};
-use crate::style::{Ascii, Looks, pack_postfix};
+use crate::style::{Ascii, Looks, PostfixPacker};
 
 /// What a bar was opened with: enough to open its next number (`reset`).
 struct Spec {
@@ -55,7 +55,8 @@ impl Bar {
         py: Python<'_>,
         body: impl FnOnce(&Process, &mp_tqdm_counters::BarEntry),
     ) -> PyResult<()> {
-        let (core, process) = (self.core(), process(py)?);
+        let process = process(py)?;
+        let core = self.core.read().unwrap_or_else(PoisonError::into_inner);
         if !core.is_closed()
             && let Some(id) = core.id.filter(|_| core.job == process.home.job)
             && let Some(entry) = process.home.tables.bars().entry(id)
@@ -299,10 +300,9 @@ impl Bar {
     /// Stores a postfix: a text, or names and values. False if some value is neither a plain number
     /// nor a text: then nothing is stored, and the caller makes a text of it.
     fn set_postfix(&self, py: Python<'_>, postfix: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let Some(postfix) = postfix_of(postfix)? else {
+        let Some(bytes) = packed_postfix(postfix)? else {
             return Ok(false);
         };
-        let bytes = pack_postfix(&postfix);
         self.with_entry(py, |process, entry| {
             entry.set_postfix(
                 &bytes,
@@ -501,47 +501,48 @@ fn looks_of(given: &Bound<'_, PyDict>) -> PyResult<Looks> {
         ascii,
         bar_format: get::<Option<String>>(given, "bar_format")?.unwrap_or_default(),
         colour: get::<Option<String>>(given, "colour")?.unwrap_or_default(),
-        unit_scale: get(given, "unit_scale")?,
+        unit_scale: get::<Option<f64>>(given, "unit_scale")?.unwrap_or(0.0),
         unit_divisor: get(given, "unit_divisor")?,
         smoothing: get(given, "smoothing")?,
-        mininterval_s: get::<Option<f64>>(given, "mininterval")?.unwrap_or(f64::NAN),
+        mininterval_s: get::<f64>(given, "mininterval").map(|asked| {
+            // tqdm's default, which nobody asked for: the output's own schedule holds.
+            if asked.to_bits() == 0.1_f64.to_bits() {
+                f64::NAN
+            } else {
+                asked
+            }
+        })?,
         delay_s: get(given, "delay")?,
         ncols: size("ncols")?,
         nrows: size("nrows")?,
     })
 }
 
-/// A postfix as values; `None` where a value is of another kind.
-fn postfix_of(given: &Bound<'_, PyAny>) -> PyResult<Option<Postfix>> {
+/// A postfix, packed as values; `None` where a value is of another kind.
+fn packed_postfix(given: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
     if given.is_none() {
-        return Ok(Some(Postfix::None));
+        return Ok(Some(Vec::new()));
     }
     if let Ok(text) = given.cast::<PyString>() {
-        return Ok(Some(Postfix::Text(text.to_string_lossy().into_owned())));
+        return Ok(Some(PostfixPacker::text_alone(&text.to_string_lossy())));
     }
-    let given = given.cast::<PyDict>()?;
-    let mut pairs = Vec::with_capacity(given.len());
-    for (key, value) in given {
-        let value = if value.is_instance_of::<PyFloat>() {
-            PostfixValue::Float(value.extract()?)
-        } else if value.is_instance_of::<PyBool>() {
-            PostfixValue::Int(i64::from(value.is_truthy()?))
+    let mut packer = PostfixPacker::new();
+    for (key, value) in given.cast::<PyDict>()? {
+        let key = key.cast::<PyString>()?.to_string_lossy();
+        if value.is_instance_of::<PyFloat>() {
+            packer.float(&key, value.extract()?);
         } else if value.is_exact_instance_of::<PyInt>() {
             match value.extract() {
-                Ok(value) => PostfixValue::Int(value),
+                Ok(value) => packer.int(&key, value),
                 Err(_) => return Ok(None),
             }
         } else if let Ok(text) = value.cast::<PyString>() {
-            PostfixValue::Text(text.to_string_lossy().into_owned())
+            packer.text(&key, &text.to_string_lossy());
         } else {
             return Ok(None);
-        };
-        pairs.push((
-            key.cast::<PyString>()?.to_string_lossy().into_owned(),
-            value,
-        ));
+        }
     }
-    Ok(Some(Postfix::Pairs(pairs)))
+    Ok(Some(packer.finish()))
 }
 
 /// The bar that a Python bar stands for, if the object is one.

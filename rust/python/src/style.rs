@@ -132,43 +132,68 @@ fn number(value: f64) -> Number {
     }
 }
 
-/// Packs a postfix as values: they become text once a frame, in the process that draws.
-pub(crate) fn pack_postfix(postfix: &Postfix) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    match postfix {
-        Postfix::None => {}
-        Postfix::Text(text) => {
-            bytes.push(b't');
-            put_text(&mut bytes, text);
-        }
-        Postfix::Pairs(pairs) => {
-            for (key, value) in pairs {
-                let mut pair = vec![match value {
-                    Value::Int(_) => b'i',
-                    Value::Float(_) => b'f',
-                    Value::Text(_) => b's',
-                }];
-                put_text(&mut pair, key);
-                match value {
-                    Value::Int(n) => pair.extend(n.to_le_bytes()),
-                    Value::Float(n) => pair.extend(n.to_le_bytes()),
-                    Value::Text(text) => put_text(&mut pair, text),
-                }
-                // What does not fit is left out whole: a cut number would be another number.
-                if bytes.len() + pair.len() > POSTFIX_BYTES {
-                    break;
-                }
-                bytes.extend(pair);
-            }
-        }
-    }
-    bytes
-}
-
 /// What the segment keeps of a postfix.
 const POSTFIX_BYTES: usize = 48 * 8;
 
-/// Reads what [`pack_postfix`] wrote, up to the first thing that makes no sense.
+/// Packs a postfix as values: they become text once a frame, in the process that draws. What does not
+/// fit is left out whole, with all that follows: a cut number would be another number.
+pub(crate) struct PostfixPacker {
+    bytes: Vec<u8>,
+    is_full: bool,
+}
+
+impl PostfixPacker {
+    pub(crate) fn new() -> Self {
+        Self {
+            bytes: Vec::with_capacity(128),
+            is_full: false,
+        }
+    }
+
+    /// A text in place of names and values.
+    pub(crate) fn text_alone(text: &str) -> Vec<u8> {
+        let mut packer = Self::new();
+        packer.bytes.push(b't');
+        // A cut text is a text still.
+        let end = (0..=text.len().min(POSTFIX_BYTES - 3))
+            .rev()
+            .find(|end| text.is_char_boundary(*end));
+        put_text(&mut packer.bytes, &text[..end.unwrap_or(0)]);
+        packer.bytes
+    }
+
+    pub(crate) fn int(&mut self, key: &str, value: i64) {
+        self.pair(b'i', key, |bytes| bytes.extend(value.to_le_bytes()));
+    }
+
+    pub(crate) fn float(&mut self, key: &str, value: f64) {
+        self.pair(b'f', key, |bytes| bytes.extend(value.to_le_bytes()));
+    }
+
+    pub(crate) fn text(&mut self, key: &str, value: &str) {
+        self.pair(b's', key, |bytes| put_text(bytes, value));
+    }
+
+    pub(crate) fn finish(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    fn pair(&mut self, kind: u8, key: &str, put_value: impl FnOnce(&mut Vec<u8>)) {
+        if self.is_full {
+            return;
+        }
+        let before = self.bytes.len();
+        self.bytes.push(kind);
+        put_text(&mut self.bytes, key);
+        put_value(&mut self.bytes);
+        if self.bytes.len() > POSTFIX_BYTES {
+            self.bytes.truncate(before);
+            self.is_full = true;
+        }
+    }
+}
+
+/// Reads what a [`PostfixPacker`] wrote, up to the first thing that makes no sense.
 pub(crate) fn unpack_postfix(bytes: &[u8]) -> Postfix {
     let mut reader = Reader(bytes);
     let mut pairs = Vec::new();
@@ -254,16 +279,28 @@ mod tests {
 
     #[test]
     fn a_postfix_crosses_as_values_and_loses_whole_pairs_only() {
-        let pair = |index: i64| (format!("key{index:03}"), Value::Float(0.5));
-        let postfix = Postfix::Pairs((0..100).map(pair).collect());
-        let bytes = pack_postfix(&postfix);
+        let mut packer = PostfixPacker::new();
+        for index in 0..100 {
+            packer.float(&format!("key{index:03}"), 0.5);
+        }
+        let bytes = packer.finish();
         assert!(bytes.len() <= POSTFIX_BYTES);
-        let Postfix::Pairs(pairs) = unpack_postfix(&bytes) else {
-            panic!("pairs expected")
-        };
-        assert_eq!(pairs, (0..22).map(pair).collect::<Vec<_>>());
-        assert_eq!(unpack_postfix(&pack_postfix(&Postfix::None)), Postfix::None);
-        let text = Postfix::Text("a, b".into());
-        assert_eq!(unpack_postfix(&pack_postfix(&text)), text);
+        let pair = |index: i64| (format!("key{index:03}"), Value::Float(0.5));
+        let expected = Postfix::Pairs((0..22).map(pair).collect());
+        assert_eq!(unpack_postfix(&bytes), expected);
+
+        let mut packer = PostfixPacker::new();
+        packer.int("step", -3);
+        packer.text("phase", "warm");
+        let pairs = [
+            ("step", Value::Int(-3)),
+            ("phase", Value::Text("warm".into())),
+        ];
+        let expected = pairs.map(|(key, value)| (key.to_owned(), value)).to_vec();
+        assert_eq!(unpack_postfix(&packer.finish()), Postfix::Pairs(expected));
+
+        assert_eq!(unpack_postfix(&[]), Postfix::None);
+        let text = unpack_postfix(&PostfixPacker::text_alone(&"é".repeat(500)));
+        assert_eq!(text, Postfix::Text("é".repeat(190)));
     }
 }
