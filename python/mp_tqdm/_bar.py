@@ -224,6 +224,7 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
             own_line=disable is False,
         )
         native.bind(self)
+        self._store_postfix = native.set_postfix
         self.start_t = self.last_print_t = time()
         if postfix is not None:
             self._start_postfix(postfix)
@@ -240,6 +241,7 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
     _painter: Any = None
     _postfix: Any = None
     _postfix_frame: Any = None
+    _store_postfix: Any = staticmethod(lambda _postfix: True)
     _total: Any = None
 
     # --- numbers ---------------------------------------------------------------------------------
@@ -336,30 +338,25 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
             refresh: Accepted: the next frame shows it in any case.
             **kwargs: More pairs, sorted by name.
         """
-        native = self._native
-        if native is None:
-            return
-        pairs = kwargs
-        if ordered_dict:
-            pairs = dict(ordered_dict)
-            pairs.update(sorted(kwargs.items()))
-        elif len(kwargs) > 1:
-            pairs = dict(sorted(kwargs.items()))
-        self._postfix = pairs
-        if native.set_postfix(pairs):
-            self._postfix_frame = None
-        elif (frame := native.job_frames) != self._postfix_frame:
-            native.set_postfix(_postfix_text(pairs))
-            self._postfix_frame = frame
-        if refresh and self._painter is not None:
+        if ordered_dict or len(kwargs) > 1:
+            kwargs = {**(ordered_dict or {}), **dict(sorted(kwargs.items()))}
+        self._postfix = kwargs
+        if not self._store_postfix(kwargs):
+            self._show_postfix(kwargs)
+        if self._painter is not None and refresh:
             self.refresh()
+
+    def _show_postfix(self, pairs: dict[str, Any]) -> None:
+        """Makes a text of values that the native module cannot keep, once a frame."""
+        frame = self._native.job_frames
+        if frame != self._postfix_frame:
+            self._store_postfix(_postfix_text(pairs))
+            self._postfix_frame = frame
 
     def set_postfix_str(self, s: Any = "", refresh: bool = True) -> None:
         """Sets the text that follows the rate."""
-        if self._native is None:
-            return
         self._postfix = str(s)
-        self._native.set_postfix(self._postfix)
+        self._store_postfix(self._postfix)
         if refresh and self._painter is not None:
             self.refresh()
 
@@ -372,8 +369,7 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
     @postfix.setter
     def postfix(self, value: Any) -> None:
         self._postfix = value
-        if self._native is not None:
-            self._native.set_postfix(value if value is None else str(value))
+        self._store_postfix(value if value is None else str(value))
 
     def _start_postfix(self, postfix: Any) -> None:
         if hasattr(postfix, "items"):
@@ -384,7 +380,7 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
     def _flush_postfix(self) -> None:
         """Shows the last values that were stored without being turned into text."""
         if self._postfix_frame is not None and type(self._postfix) is dict:
-            self._native.set_postfix(_postfix_text(self._postfix))
+            self._store_postfix(_postfix_text(self._postfix))
             self._postfix_frame = None
 
     # --- the life of a bar -----------------------------------------------------------------------
@@ -677,6 +673,7 @@ def _copy(
     bar.disable = False
     bar.start_t = bar.last_print_t = time()
     native.bind(bar)
+    bar._store_postfix = native.set_postfix
     return bar
 
 
