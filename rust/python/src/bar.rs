@@ -96,8 +96,8 @@ struct State {
     initial: Value,
     /// What the cell read when a worker's handle opened: the tasks before it are not this handle's.
     base: Value,
-    /// What n read at the end.
-    closed: Option<Value>,
+    /// What n and this process's own part of it read at the end.
+    closed: Option<(Value, Value)>,
     /// The part of n that others counted, at this thread's last look.
     last_read: Option<(ThreadId, Value)>,
 }
@@ -279,7 +279,7 @@ impl BarCore {
     /// opened, this handle's own.
     pub(crate) fn n(&self, process: &'static Process) -> Value {
         let state = *lock(&self.state);
-        if let Some(closed) = state.closed {
+        if let Some((closed, _)) = state.closed {
             return closed;
         }
         let (cell, _) = self.cell(process);
@@ -314,8 +314,10 @@ impl BarCore {
 
     /// What this process alone did.
     pub(crate) fn n_own(&self, process: &'static Process) -> Value {
-        let base = lock(&self.state).base;
-        self.cell(process).0.n() - base
+        let state = *lock(&self.state);
+        state
+            .closed
+            .map_or_else(|| self.cell(process).0.n() - state.base, |(_, own)| own)
     }
 
     /// Makes n read `value`: adds what is missing from what this thread last saw, so that
@@ -324,7 +326,7 @@ impl BarCore {
         let now = self.n(process);
         let (cell, _) = self.cell(process);
         let mut state = lock(&self.state);
-        if let Some(closed) = &mut state.closed {
+        if let Some((closed, _)) = &mut state.closed {
             *closed = value;
             return;
         }
@@ -371,9 +373,9 @@ impl BarCore {
 
     /// Ends this handle: counts that come later go nowhere. Returns what n read last.
     pub(crate) fn seal(&self, process: &'static Process) -> Value {
-        let n = self.n(process);
-        lock(&self.state).closed = Some(n);
-        n
+        let ends = (self.n(process), self.n_own(process));
+        lock(&self.state).closed = Some(ends);
+        ends.0
     }
 
     /// After [`BarCore::seal`] and after the last line: gives the cell up, and ends the bar if nobody

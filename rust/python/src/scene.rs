@@ -175,15 +175,16 @@ impl Scene {
             .into_iter()
             .next()?;
         let reduction = reduction_of(group.view.traits, mine);
-        if unfinished > 0
-            && reduction == Reduction::Mean
-            && let Some(own) = line.ranks.iter().find(|share| share.rank == mine)
-        {
+        if unfinished > 0 && !group.view.has(BY_WORKERS) {
             let openers = line.ranks.iter().filter(|share| share.opened).count();
-            row.n = number(own.n);
-            row.total = own.total.map(number);
-            row.fraction = None;
             row.note = format!("({} of {openers} ranks done)", openers - unfinished);
+            if reduction == Reduction::Mean
+                && let Some(own) = line.ranks.iter().find(|share| share.rank == mine)
+            {
+                row.n = number(own.n);
+                row.total = own.total.map(number);
+                row.fraction = None;
+            }
         } else if row.note.ends_with("ranks") {
             row.note.clear();
         }

@@ -197,24 +197,19 @@ impl Stage {
             scene.look(process, local, closing, now_s)
         };
         let mut outputs: Vec<(OutputId, Vec<Row>)> = Vec::new();
-        let mut place = |output: OutputId, row: Row| match outputs
-            .iter_mut()
-            .find(|(known, _)| *known == output)
-        {
-            Some((_, rows)) => rows.push(row),
-            None => outputs.push((output, vec![row])),
-        };
-        for (output, row) in std::mem::take(&mut shared.finished) {
-            place(output, row);
-        }
+        let finished = std::mem::take(&mut shared.finished);
         shared.first = picture.rows.first().map(|(id, _, _)| *id);
         let mut drawn = HashSet::new();
         for (id, output, row) in picture.rows {
             let output = output.or_else(|| shared.default_output());
             if let Some(output) = output {
                 drawn.insert(id);
-                place(output, row);
+                place(&mut outputs, output, row);
             }
+        }
+        // Behind the live ones: a log tells an inner bar by the one above it.
+        for (output, row) in finished {
+            place(&mut outputs, output, row);
         }
         let is_empty = outputs.is_empty() && shared.drawn.is_empty();
         shared.drawn = drawn;
@@ -257,6 +252,13 @@ impl Stage {
         } else {
             Wait::For(WATCH)
         }
+    }
+}
+
+fn place(outputs: &mut Vec<(OutputId, Vec<Row>)>, output: OutputId, row: Row) {
+    match outputs.iter_mut().find(|(known, _)| *known == output) {
+        Some((_, rows)) => rows.push(row),
+        None => outputs.push((output, vec![row])),
     }
 }
 
