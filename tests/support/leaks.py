@@ -79,7 +79,7 @@ def _end_helpers() -> None:
 
 
 def _segments() -> Iterator[tuple[tuple[int, int], str]]:
-    """Every segment on the machine, with the identity of its file."""
+    """Every segment of this user, with the identity of its file."""
     places = {"/dev/shm", tempfile.gettempdir(), os.environ.get("XDG_RUNTIME_DIR", "/dev/shm")}
     for place in places:
         for path in Path(place).glob("mp_tqdm-*"):
@@ -87,7 +87,8 @@ def _segments() -> Iterator[tuple[tuple[int, int], str]]:
                 status = path.stat()
             except FileNotFoundError:
                 continue
-            yield (status.st_dev, status.st_ino), str(path)
+            if status.st_uid == os.geteuid():
+                yield (status.st_dev, status.st_ino), str(path)
 
 
 def _descriptors() -> Iterator[tuple[tuple[int, int], str]]:
