@@ -13,6 +13,10 @@ pub(crate) const RESET: &str = "\x1b[0m";
 /// The variation selector that asks for a coloured, hence wide, emoji.
 const EMOJI_SELECTOR: char = '\u{fe0f}';
 
+/// The block elements, of which bars are made: one column each.
+const BLOCKS_FIRST: char = '\u{2580}';
+const BLOCKS_LAST: char = '\u{259f}';
+
 /// The columns that tqdm counts for `text`.
 #[must_use]
 pub fn disp_len(text: &str) -> usize {
@@ -141,7 +145,8 @@ fn is_plain_ascii(text: &str) -> bool {
 /// combining marks and control characters.
 fn disp_width(c: char) -> usize {
     match c {
-        ' '..='~' => 1,
+        // ASCII and what bars are drawn with, without a look into the tables.
+        ' '..='~' | BLOCKS_FIRST..=BLOCKS_LAST => 1,
         // Wide in Unicode's table and without a column on a terminal: tone marks, voicing marks,
         // the Hangul filler, Khitan and Vietnamese marks.
         '\u{302a}'..='\u{302f}' | '\u{3099}' | '\u{309a}' | '\u{3164}' => 2,
@@ -154,12 +159,12 @@ fn disp_width(c: char) -> usize {
 
 /// The terminal's width of one character.
 fn terminal_width(c: char) -> usize {
-    // A selector widens a character of one column to two; where that had two already this counts
-    // one too many, which is safe.
-    if c == EMOJI_SELECTOR {
-        1
-    } else {
-        c.width().unwrap_or(0)
+    match c {
+        ' '..='~' | BLOCKS_FIRST..=BLOCKS_LAST => 1,
+        // It widens a character of one column to two; where that had two already this counts one
+        // too many, which is safe.
+        EMOJI_SELECTOR => 1,
+        _ => c.width().unwrap_or(0),
     }
 }
 
