@@ -186,10 +186,10 @@ impl Shared {
             };
             let now = monotonic();
             if let Some(pause) = limit {
-                due += pause;
+                due = due.saturating_add(pause);
                 if due < now {
                     // Late by a slow tick or a stopped process: the ticks missed are not made up.
-                    due = now + pause;
+                    due = now.saturating_add(pause);
                 }
             }
             state = self.wait_until_due(state, limit.map(|_| due));

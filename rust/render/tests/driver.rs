@@ -1,10 +1,13 @@
 //! The render thread: its pace, its promises to those who wait for it, and its end.
 
 use std::fs;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use mp_tqdm_render::{Driver, Wait};
+use mp_tqdm_render::{
+    Display, Driver, MemorySink, Output, OutputId, Postfix, Row, Size, Style, Template, Value, Wait,
+};
 
 /// Long enough for any machine; no test waits for it unless it fails.
 const WATCHDOG: Duration = Duration::from_secs(20);
@@ -108,6 +111,42 @@ fn a_panic_or_an_exit_ends_the_thread_and_every_wait_for_it() {
         assert!(driver.stop(WATCHDOG));
         assert!(asked.elapsed() < WATCHDOG);
     }
+}
+
+#[test]
+fn the_stack_holds_a_frame_of_many_rows() {
+    let terminal = MemorySink::new(Size {
+        cols: 500,
+        rows: 100,
+    });
+    let mut display = Display::new();
+    display.add_output(OutputId(1), Output::terminal(Box::new(terminal.clone())));
+    let template = Template::parse("{l_bar}{bar:u}{r_bar}{n:>20,}").unwrap();
+    let style = Arc::new(Style {
+        bar_format: Some(template),
+        ..Style::default()
+    });
+    let row = |id| Row {
+        total: Some(1000.into()),
+        postfix: Postfix::Pairs(vec![("loss".to_owned(), Value::Float(0.1))]),
+        ..Row::new(id, 5.into(), 0.0, Arc::clone(&style))
+    };
+    let scene = [(OutputId(1), (0..64).map(row).collect())];
+    let driver = start(move |now_s| {
+        display.draw(now_s, &scene);
+        Wait::UntilWoken
+    });
+    assert!(driver.flush(WATCHDOG));
+    assert!(driver.stop(WATCHDOG));
+    assert_eq!(terminal.lines().len(), 65);
+}
+
+#[test]
+fn the_longest_wait_is_no_overflow() {
+    let (driver, ticks) = reporting(Wait::For(Duration::MAX));
+    ticks.recv_timeout(WATCHDOG).unwrap();
+    assert!(driver.flush(WATCHDOG));
+    assert!(driver.stop(WATCHDOG));
 }
 
 #[test]
