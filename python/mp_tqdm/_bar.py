@@ -7,7 +7,7 @@ import sys
 from time import time
 
 from mp_tqdm import _arguments, _core, _path, _streams
-from mp_tqdm._errors import TqdmTypeError
+from mp_tqdm._errors import TqdmTypeError, TqdmWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -411,7 +411,21 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
         painter = self._painter
         if painter is not None:
             painter.end()
-        native.close(self.leave)
+        better = native.close(self.leave)
+        if better is not None:
+            self._suggest(better)
+
+    def _suggest(self, reduction: str) -> None:
+        """Says that the line ended far from its total, and how it would have met it."""
+        import warnings  # noqa: PLC0415 - on the way to a warning only
+
+        warnings.warn(
+            f"the bar {self.desc.rstrip(': ') or 'without desc'!r} ended far from its total "
+            f"{self.total}; combined with reduce={reduction!r} it would have met it. Pass that, or the "
+            "total that this line counts towards.",
+            TqdmWarning,
+            stacklevel=3,
+        )
 
     def reset(self, total: float | None = None) -> None:
         """Starts again from 0, as a new line; with another `total` if one is given."""

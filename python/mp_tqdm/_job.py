@@ -55,6 +55,7 @@ def _enter(identity: _env.Identity) -> int | tuple[int, int, str, list[str]]:
         directories=directories(os.environ),
         world=(identity.local_world, identity.world, identity.node, identity.nodes),
         stream=_streams.descriptor(sys.stderr) if _streams.mode() != "off" else None,
+        interactive=hasattr(sys, "ps1") or bool(sys.flags.interactive),
         inherit=inherited is not None and inherited[3] == job,
     )
 

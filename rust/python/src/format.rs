@@ -6,7 +6,7 @@
 use std::sync::OnceLock;
 
 use mp_tqdm_render::{
-    Bar, Charset, Field, FieldValue, Fields, Meter, MeterPostfix, Number, Template, UnitScale,
+    Bar, Charset, Field, FieldValue, Figures, Meter, MeterPostfix, Number, Template, UnitScale,
 };
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
@@ -160,15 +160,15 @@ struct PythonTemplate<'a, 'py> {
 
 impl<'py> PythonTemplate<'_, 'py> {
     fn render(&self, template: &str) -> PyResult<String> {
-        let fields = Fields::of(self.meter);
-        let without_desc = self.meter.prefix.is_empty() && fields.fraction().is_some();
+        let figures = Figures::of(self.meter);
+        let without_desc = self.meter.prefix.is_empty() && figures.fraction().is_some();
         let template = if without_desc {
             template.replace(DESC_WITH_COLON, "")
         } else {
             template.to_owned()
         };
         let template = PyString::new(self.py, &template);
-        let values = self.values(&fields)?;
+        let values = self.values(&figures)?;
         // First without the bar, to see how much room is left for it.
         let probe = Bound::new(self.py, BarProbe::default())?;
         values.set_item("bar", &probe)?;
@@ -178,7 +178,7 @@ impl<'py> PythonTemplate<'_, 'py> {
         if probe.get().is_called.get().is_none() {
             return Ok(self.meter.trim(rest));
         }
-        let bar = fields.bar_beside(&rest);
+        let bar = figures.bar_beside(&rest);
         values.set_item(
             "bar",
             Bound::new(
@@ -194,10 +194,10 @@ impl<'py> PythonTemplate<'_, 'py> {
         Ok(self.meter.trim(line))
     }
 
-    fn values(&self, fields: &Fields<'_>) -> PyResult<Bound<'py, PyDict>> {
+    fn values(&self, figures: &Figures<'_>) -> PyResult<Bound<'py, PyDict>> {
         let values = PyDict::new(self.py);
         for (name, field) in Field::ALL {
-            match fields.get(field) {
+            match figures.get(field) {
                 FieldValue::None => values.set_item(name, self.py.None())?,
                 FieldValue::Bool(value) => values.set_item(name, value)?,
                 FieldValue::Number(Number::Int(value)) => values.set_item(name, value)?,
@@ -205,7 +205,7 @@ impl<'py> PythonTemplate<'_, 'py> {
                 FieldValue::Text(value) => values.set_item(name, value)?,
             }
         }
-        values.set_item("eta", self.eta(fields)?)?;
+        values.set_item("eta", self.eta(figures)?)?;
         if let Some(postfix) = self.postfix {
             values.set_item("postfix", postfix)?;
         }
@@ -216,13 +216,13 @@ impl<'py> PythonTemplate<'_, 'py> {
     }
 
     /// When it will be done, as a local time; 1970 if nobody knows.
-    fn eta(&self, fields: &Fields<'_>) -> PyResult<Bound<'py, PyAny>> {
+    fn eta(&self, figures: &Figures<'_>) -> PyResult<Bound<'py, PyAny>> {
         let datetime = self.py.import("datetime")?;
         let class = datetime.getattr("datetime")?;
-        let has_rate = matches!(fields.get(Field::RateNoinv),
+        let has_rate = matches!(figures.get(Field::RateNoinv),
             FieldValue::Number(rate) if !rate.is_zero());
         let (FieldValue::Number(remaining_s), true, Some(_)) =
-            (fields.get(Field::RemainingS), has_rate, fields.fraction())
+            (figures.get(Field::RemainingS), has_rate, figures.fraction())
         else {
             let utc = datetime.getattr("timezone")?.getattr("utc")?;
             return class.call_method1("fromtimestamp", (0, utc));

@@ -66,31 +66,32 @@ impl Bar {
         Ok(())
     }
 
-    /// Draws the bar's last line, if it is this process that draws; false if nothing is to be drawn.
+    /// Hands the bar's last line to the renderer, if it is this process that draws.
     fn farewell(
         process: &'static Process,
         core: &BarCore,
         spec: &Spec,
         leave: Option<bool>,
-    ) -> bool {
-        let Some(id) = core.id else { return false };
+    ) -> Farewell {
+        let nothing = Farewell::default();
+        let Some(id) = core.id else { return nothing };
         let home = &process.home;
         if spec.traits & SELF_DRAWN != 0 || !home.tables.ownership().is_owner(home.me) {
-            return false;
+            return nothing;
         }
         let is_drawn = {
             let shared = process.stage.shared();
             if leave == Some(false) && !shared.drawn.contains(&id) {
                 // Too short-lived to be seen: not worth waking the renderer.
-                return false;
+                return nothing;
             }
             shared.drawn.contains(&id)
         };
         wait_for_copies(process, core);
         let mut shared = process.stage.shared();
         let now_s = monotonic().as_secs_f64();
-        let Some((mut row, _)) = shared.last_row(process, id, now_s) else {
-            return false;
+        let Some((mut row, reduction)) = shared.last_row(process, id, now_s) else {
+            return nothing;
         };
         let keep = leave.unwrap_or_else(|| shared.is_first(id));
         row.ended = Some(if keep { Ended::Keep } else { Ended::Erase });
@@ -100,11 +101,26 @@ impl Bar {
         match output {
             Some(output) if keep || is_drawn => {
                 shared.finished.push((output, row));
-                true
+                Farewell {
+                    is_drawn: true,
+                    reduction,
+                }
             }
-            _ => false,
+            _ => Farewell {
+                is_drawn: false,
+                reduction,
+            },
         }
     }
+}
+
+/// What came of a bar's end in the process that draws.
+#[derive(Clone, Copy, Default)]
+struct Farewell {
+    /// A last line, or the wiping of one, waits for the renderer.
+    is_drawn: bool,
+    /// The reduction under which the end would have met the total.
+    reduction: Option<&'static str>,
 }
 
 /// The owner's `close` ends the line of all copies; those that are about to finish get a moment.
@@ -315,35 +331,38 @@ impl Bar {
     }
 
     /// Ends the bar: its last line is drawn, waiting at most 50 ms for it, and nothing counts here any
-    /// more. `leave`: keep that line, or (`None`) keep it if it is the outermost.
-    fn close(&self, py: Python<'_>, leave: Option<bool>) -> PyResult<()> {
+    /// more. `leave`: keep that line, or (`None`) keep it if it is the outermost. Returns the reduction
+    /// that would have fitted better, where the end says so.
+    fn close(&self, py: Python<'_>, leave: Option<bool>) -> PyResult<Option<&'static str>> {
         let (core, process) = (self.core(), process(py)?);
         if core.is_closed() {
-            return Ok(());
+            return Ok(None);
         }
         let spec = self.spec.as_ref().filter(|_| core.is_makers(process));
-        let must_draw =
-            py.detach(|| spec.is_some_and(|spec| Self::farewell(process, &core, spec, leave)));
+        let farewell = py.detach(|| {
+            spec.map_or_else(Farewell::default, |spec| {
+                Self::farewell(process, &core, spec, leave)
+            })
+        });
         core.seal(process);
-        let is_over = core.part(process);
+        let is_over = core.part(process) && spec.is_some();
         py.detach(|| {
-            if let (true, Some(id)) = (is_over && spec.is_some(), core.id) {
+            if let Some(id) = core.id.filter(|_| is_over) {
                 let home = &process.home;
                 process.stage.shared().local.remove(&id);
-                if home.tables.ownership().is_owner(home.me)
-                    || home.tables.ownership().owner().is_none()
-                {
-                    let tables = home.tables;
-                    tables
+                // Elsewhere the owner draws the last line and then gives the place back.
+                let owner = home.tables.ownership().owner();
+                if owner.is_none_or(|owner| owner.process == home.me) {
+                    home.tables
                         .bars()
-                        .free(&tables.cells(), id, home.me, &home.liveness());
+                        .free(&home.tables.cells(), id, home.me, &home.liveness());
                 }
             }
-            if must_draw {
+            if farewell.is_drawn {
                 process.stage.flush(process);
             }
         });
-        Ok(())
+        Ok(farewell.reduction)
     }
 
     /// Starts the bar's next number: the present one vanishes without a last line.

@@ -22,6 +22,8 @@ pub(crate) struct Process {
     pub(crate) home: Home,
     pub(crate) world: World,
     pub(crate) stage: Stage,
+    /// Whether somebody types into this process: a bar that did not move is not drawn again.
+    pub(crate) is_interactive: bool,
     /// How often this process opened a bar at each path.
     passes: Mutex<HashMap<u64, u32>>,
     /// Where reports count while no bar is open.
@@ -127,17 +129,18 @@ pub(crate) fn attached(py: Python<'_>) -> Option<&'static Process> {
             node: 0,
             nodes: 1,
         };
-        settle(Home::attach(&alone).ok()?, world, None);
+        settle(Home::attach(&alone).ok()?, world, None, false);
         hot::process()
     })
 }
 
-fn settle(home: Home, world: World, stream: Option<(RawFd, bool)>) {
+fn settle(home: Home, world: World, stream: Option<(RawFd, bool)>, is_interactive: bool) {
     let lost: &'static Cell = Box::leak(Box::new(Cell::new()));
     let process: &'static Process = Box::leak(Box::new(Process {
         home,
         world,
         stage: Stage::new(stream),
+        is_interactive,
         passes: Mutex::new(HashMap::new()),
         lost,
     }));
@@ -183,7 +186,7 @@ pub(crate) fn inherited() -> Option<(u16, u32, u16, u64)> {
 /// Attaches this process to a job: `(slot, incarnation, where, refusals)`, or the id of the process
 /// that holds the rank already.
 #[pyfunction]
-#[pyo3(signature = (job, role, rank, *, parent=None, directories, world, stream=None, inherit=false))]
+#[pyo3(signature = (job, role, rank, *, parent=None, directories, world, stream=None, interactive=false, inherit=false))]
 #[expect(
     clippy::too_many_arguments,
     reason = "one call a process, all by keyword"
@@ -197,6 +200,7 @@ pub(crate) fn attach(
     directories: Vec<PathBuf>,
     world: (u32, u32, u32, u32),
     stream: Option<(RawFd, bool)>,
+    interactive: bool,
     inherit: bool,
 ) -> PyResult<Py<PyAny>> {
     let role = match role {
@@ -249,6 +253,7 @@ pub(crate) fn attach(
             nodes,
         },
         stream,
+        interactive,
     );
     Ok(answer.into_pyobject(py)?.into_any().unbind())
 }

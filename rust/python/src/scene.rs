@@ -8,7 +8,7 @@ use mp_tqdm_counters::{
     BY_WORKERS, BarId, BarState, BarView, Cell, CellView, Combined, Identity, Rank, RankShare,
     Reduction, Role, Value, combine,
 };
-use mp_tqdm_render::{Ended, Estimator, Number, OutputId, Row, Style};
+use mp_tqdm_render::{Ended, Estimator, Number, OutputId, Postfix, Row, Style};
 
 use crate::bar::{DESC_SET, Leave, SELF_DRAWN, leave_of, reduction_of};
 use crate::process::Process;
@@ -46,8 +46,19 @@ pub(crate) struct Scene {
     estimators: HashMap<(BarId, Rank), Estimator>,
     /// Since when nobody has a worker's bar open, and the bar around it.
     idle: HashMap<Identity, Idle>,
+    /// What each row last said, without its times.
+    said: HashMap<u64, Said>,
     /// Each rank's count in all bars, and when it last changed.
     moves: HashMap<Rank, (f64, f64)>,
+}
+
+/// What a row says, without what time alone changes.
+#[derive(PartialEq)]
+struct Said {
+    n: Number,
+    total: Option<Number>,
+    desc: String,
+    postfix: Postfix,
 }
 
 #[derive(Clone, Copy)]
@@ -142,23 +153,27 @@ impl Scene {
             });
             for mut row in self.rows_of(process, group, &style, now_s) {
                 row.ended = ended;
+                row.is_still = process.is_interactive && self.is_still(&row);
                 picture.rows.push((group.view.id, output, row));
             }
             first = false;
         }
+        let shown: HashSet<u64> = picture.rows.iter().map(|(_, _, row)| row.id).collect();
+        self.said.retain(|id, _| shown.contains(id));
         let interval_s = interval_s.clamp(SHORTEST_INTERVAL_S, 3600.0);
         picture.interval = Duration::from_secs_f64(interval_s);
         picture
     }
 
-    /// The last line of a bar that this process closes now.
+    /// The last line of a bar that this process closes now, and how it should have been combined where
+    /// its end says so.
     pub(crate) fn last_row(
         &mut self,
         process: &Process,
         local: &HashMap<BarId, Local>,
         id: BarId,
         now_s: f64,
-    ) -> Option<(Row, Vec<RankShare>)> {
+    ) -> Option<(Row, Option<&'static str>)> {
         let group = groups(process)
             .into_iter()
             .find(|group| group.ids.contains(&id))?;
@@ -190,7 +205,24 @@ impl Scene {
         }
         row.remaining_s = None;
         row.elapsed_s = Some((now_s - row.start_s).max(0.0));
-        Some((row, line.ranks))
+        let hint = if unfinished == 0 {
+            better_reduction(&line, reduction)
+        } else {
+            None
+        };
+        Some((row, hint))
+    }
+
+    fn is_still(&mut self, row: &Row) -> bool {
+        let said = Said {
+            n: row.n,
+            total: row.total,
+            desc: row.desc.clone(),
+            postfix: row.postfix.clone(),
+        };
+        let is_still = self.said.get(&row.id) == Some(&said);
+        self.said.insert(row.id, said);
+        is_still
     }
 
     fn forget_gone(&mut self, is_gone: impl Fn(BarId) -> bool) {
@@ -488,6 +520,22 @@ enum End {
     Live,
     Hidden,
     Over,
+}
+
+/// The reduction under which a bar would have met its total within 1 %, where it is far from it now:
+/// a total that is the job's was given to a mean, or a rank's to a sum.
+fn better_reduction(line: &Combined, reduction: Reduction) -> Option<&'static str> {
+    let openers = line.ranks.iter().filter(|share| share.opened).count();
+    let total = line.total?.as_f64();
+    let done: f64 = line.ranks.iter().map(|share| share.n.as_f64()).sum();
+    #[expect(clippy::cast_precision_loss, reason = "a count of ranks")]
+    let mean = done / openers.max(1) as f64;
+    let meets = |n: f64| total > 0.0 && (n - total).abs() <= total / 100.0;
+    match reduction {
+        Reduction::Job if openers > 1 && !meets(done) && meets(mean) => Some("mean"),
+        Reduction::Mean if openers > 1 && !meets(mean) && meets(done) => Some("sum"),
+        _ => None,
+    }
 }
 
 /// Whether ranks asked for places of their own (`position=rank`).

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mp_tqdm_counters::sync::{AtomicU32, Ordering};
-use mp_tqdm_counters::{BarId, RankShare, Role};
+use mp_tqdm_counters::{BarId, Role};
 use mp_tqdm_render::{Display, Driver, FdSink, Output, OutputId, Row, Style, Wait, monotonic};
 
 use crate::bar::FRAMES;
@@ -293,13 +293,13 @@ fn own(process: &Process, shared: &mut Shared, now_ms: u64) -> bool {
 }
 
 impl Shared {
-    /// The last line of a bar that this process closes now, and what each rank did.
+    /// The last line of a bar that this process closes now; see [`Scene::last_row`].
     pub(crate) fn last_row(
         &mut self,
         process: &Process,
         id: BarId,
         now_s: f64,
-    ) -> Option<(Row, Vec<RankShare>)> {
+    ) -> Option<(Row, Option<&'static str>)> {
         let Self { scene, local, .. } = self;
         scene.last_row(process, local, id, now_s)
     }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::charset::Charset;
 use crate::clean::{clean, clean_keeping_colours};
-use crate::meter::{Meter, MeterPostfix, UnitScale, format_meter};
+use crate::line::format_meter;
+use crate::meter::{Meter, MeterPostfix, UnitScale};
 use crate::number::Number;
 use crate::postfix::Postfix;
 use crate::sizes::UNIT_DIVISOR;
@@ -91,6 +92,9 @@ pub struct Row {
     pub remaining_s: Option<f64>,
     /// A remark behind the postfix, empty for none.
     pub note: String,
+    /// Whether the last text holds, though time has passed: nothing moved, and a prompt that may
+    /// stand on the screen by now is to be left alone.
+    pub is_still: bool,
     /// Set in the one frame that shows the bar's end.
     pub ended: Option<Ended>,
     /// The seconds it took, once it has ended; `None` counts them to the frame.
@@ -122,6 +126,7 @@ impl Row {
             fraction: None,
             remaining_s: None,
             note: String::new(),
+            is_still: false,
             ended: None,
             elapsed_s: None,
         }

@@ -46,7 +46,7 @@ impl Tracks {
         let interval_s = row.style.mininterval_s.unwrap_or(0.0) * INTERVAL_SLACK;
         if let Some(made) = &track.text
             && made.room == room
-            && now_s - made.at_s < interval_s
+            && (row.is_still || now_s - made.at_s < interval_s)
         {
             return made.text.clone();
         }
