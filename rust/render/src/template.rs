@@ -1,7 +1,7 @@
 //! The user's `bar_format`: one of Python's `str.format` templates over the fields of a meter.
 
 use crate::error::FormatError;
-use crate::fields::Field;
+use crate::field::Field;
 use crate::spec::Spec;
 
 /// What tqdm takes out of a template whose desc is empty, so that no lone colon is left.
