@@ -409,23 +409,28 @@ fn end_iteration(iter: &CountingIter) {
     iter.next.set(next_after_end);
     let inner = iter.inner.replace(ptr::null_mut());
     let bar = iter.bar.replace(ptr::null_mut());
-    // The user's exception is set aside, as everything below may run Python code.
-    let (mut kind, mut value, mut trace) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
-    // SAFETY: three places for three references, as the call wants.
-    unsafe { ffi::PyErr_Fetch(&raw mut kind, &raw mut value, &raw mut trace) };
-    if !bar.is_null() {
-        swallow(|py| {
+    swallow(|py| {
+        // The user's exception is set aside, as everything below may run Python code.
+        let raised = PyErr::take(py);
+        let closed = if bar.is_null() {
+            Ok(())
+        } else {
             // SAFETY: taken out of the iterator above, which owned it.
             let bar = unsafe { Bound::from_owned_ptr(py, bar) };
             bar.call_method0("close").map(drop)
-        });
-    }
-    if !inner.is_null() {
-        // SAFETY: taken out of the iterator above, which owned it.
-        unsafe { ffi::Py_DECREF(inner) };
-    }
-    // SAFETY: the three references fetched above, given back.
-    unsafe { ffi::PyErr_Restore(kind, value, trace) };
+        };
+        if !inner.is_null() {
+            // SAFETY: taken out of the iterator above, which owned it.
+            unsafe { ffi::Py_DECREF(inner) };
+        }
+        if let Err(error) = closed {
+            error.write_unraisable(py, None);
+        }
+        if let Some(raised) = raised {
+            raised.restore(py);
+        }
+        Ok(())
+    });
 }
 
 unsafe extern "C" fn iter_traverse(
