@@ -923,6 +923,31 @@ def test_a_pool_of_multiprocess_counts_for_its_parent(program: Program) -> None:
     assert {line["role"] for label, line in found.items() if label != "root"} == {"worker"}
 
 
+@pytest.mark.parametrize("package", ["multiprocessing", "multiprocess"])
+def test_a_forkserver_that_knows_the_package_changes_nothing(
+    program: Program, package: str
+) -> None:
+    pytest.importorskip(package)
+    source = f"""
+    import {package} as processes
+
+    if __name__ == "__main__":
+        processes.set_forkserver_preload(["multiprocessing.process", "mp_tqdm._env"])
+        context = processes.get_context("forkserver")
+        for label in ("one", "two"):
+            child = context.Process(target=who, args=(label,))
+            child.start()
+            child.join()
+        who("root")
+    """
+    found = lines(programs.run(program(WHO + source)))
+    assert {found[label]["role"] for label in ("one", "two")} == {"worker"}
+    assert found["one"]["job"] == found["two"]["job"]
+    # (The root goes by the key of multiprocessing, if that is loaded as well.)
+    if package == "multiprocessing":
+        assert found["one"]["job"] == found["root"]["job"]
+
+
 def test_loky_workers_find_the_job(program: Program) -> None:
     pytest.importorskip("joblib")
     source = """
@@ -1120,7 +1145,7 @@ def test_spawned_ranks_without_variables_are_ranks_of_the_family(program: Progra
 
 def test_the_module_imports_os_and_sys_alone() -> None:
     source = """
-import __future__, importlib.util, sys
+import __future__, importlib.util, os, sys
 spec = importlib.util.spec_from_file_location("alone", sys.argv[1])
 module = importlib.util.module_from_spec(spec)
 before = set(sys.modules)

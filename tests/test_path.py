@@ -215,9 +215,8 @@ def test_a_script_and_a_module_are_one_path(program: Program, tmp_path: Path) ->
 @pytest.mark.parametrize("package", ["multiprocessing", "multiprocess"])
 def test_workers_of_all_methods_have_one_path(program: Program, package: str) -> None:
     pytest.importorskip(package)
-    source = """
-    import importlib
-    processes = importlib.import_module(sys.argv[1])
+    source = f"""
+    import {package} as processes
 
     def task(label):
         here(label)
@@ -236,7 +235,7 @@ def test_workers_of_all_methods_have_one_path(program: Program, package: str) ->
         start(processes.get_context("spawn"))
         start(processes.get_context("forkserver"))
     """
-    found = paths(programs.run(program(HERE + source, package)))
+    found = paths(programs.run(program(HERE + source)))
     assert {label: len(numbers) for label, numbers in found.items()} == {
         "root": 1,
         "process": 1,
@@ -321,7 +320,7 @@ def test_a_forked_process_is_where_it_was(program: Program) -> None:
 
 def test_the_module_imports_os_alone() -> None:
     source = """
-import __future__, importlib.util, sys
+import __future__, importlib.util, os, sys
 spec = importlib.util.spec_from_file_location("alone", sys.argv[1])
 module = importlib.util.module_from_spec(spec)
 before = set(sys.modules)

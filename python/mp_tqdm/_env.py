@@ -368,10 +368,11 @@ def read_facts() -> Facts:
     ppid, start, _ = _status(pid)
     packages = _packages()
     generations = _memory.generations(_depth())
-    # A forked process has its parent's keys, and must choose among them as the parent does.
-    keys = [own.authkey for own, parent in packages if parent is not None and not _memory.forks]
+    # What was forked by its maker has the maker's keys, and must choose among them as that does.
+    forked_by = {pid for pid, _ in _memory.forks}
+    keys = [own.authkey for own, maker in packages if maker and maker.pid not in forked_by]
     keys += [own.authkey for own, _ in packages]
-    makers = [parent.pid for _, parent in packages if parent is not None]
+    makers = [maker.pid for _, maker in packages if maker]
     return Facts(
         environ=os.environ,
         pid=pid,
