@@ -37,11 +37,18 @@ impl Block {
         self.is_damaged = true;
     }
 
+    /// Takes note of the terminal's size. Another one has moved or cut what stood there, also if no
+    /// frame came through before it changed back.
+    pub(crate) fn resize(&mut self, size: Size) {
+        self.is_damaged |= self.size != Some(size);
+        self.size = Some(size);
+    }
+
     /// The bytes that put `permanent` above the block and make the block show `rows`; empty if it
     /// does already. No text may be wider than [`line_columns`].
     pub(crate) fn compose(&self, permanent: &[String], rows: &[String], size: Size) -> Vec<u8> {
         let nothing_there = rows.is_empty() && self.drawn.is_empty();
-        let same = rows == self.drawn && self.size == Some(size) && !self.is_damaged;
+        let same = rows == self.drawn && !self.is_damaged;
         if permanent.is_empty() && (same || nothing_there) {
             return Vec::new();
         }
@@ -75,9 +82,8 @@ impl Block {
     }
 
     /// Takes note that a composed frame was written.
-    pub(crate) fn commit(&mut self, rows: Vec<String>, size: Size) {
+    pub(crate) fn commit(&mut self, rows: Vec<String>) {
         self.drawn = rows;
-        self.size = Some(size);
         self.is_damaged = false;
     }
 }

@@ -94,11 +94,12 @@ impl Output {
 
     /// Makes a terminal show these lines, below those that wait.
     pub(crate) fn draw_block(&mut self, lines: Vec<String>, size: Size) {
+        self.block.resize(size);
         let frame = self
             .block
             .compose(self.waiting.make_contiguous(), &lines, size);
         if self.send(&frame) {
-            self.block.commit(lines, size);
+            self.block.commit(lines);
         }
     }
 

@@ -88,6 +88,8 @@ impl Screen {
 
     pub(crate) fn resize(&mut self, size: Size) {
         self.size = size;
+        // Lines below the cursor go first, then those at the top scroll away, as in xterm.
+        self.cells.truncate(self.rows().max(self.line + 1));
         while self.cells.len() > self.rows() {
             self.scroll();
         }
