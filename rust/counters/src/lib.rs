@@ -15,6 +15,8 @@ mod file;
 mod home;
 mod layout;
 mod locks;
+#[cfg(all(test, mp_tqdm_loom))]
+mod loom_tests;
 mod owner;
 mod process;
 mod report;

@@ -3,13 +3,20 @@
 //! Counts are `Relaxed` everywhere: a count orders nothing but itself. Each stronger ordering in this
 //! workspace stands under a `SYNC POINT` comment that names its partner.
 
-#![expect(
-    clippy::disallowed_types,
-    reason = "this is the one place that may name them"
+#![cfg_attr(
+    not(all(test, mp_tqdm_loom)),
+    expect(
+        clippy::disallowed_types,
+        reason = "this is the one place that may name them"
+    )
 )]
 
+/// Loom's own types, for what a model watches from outside.
 #[cfg(all(test, mp_tqdm_loom))]
-use loom::sync::atomic;
+pub(crate) use loom::sync::atomic as checked;
+
+#[cfg(all(test, mp_tqdm_loom))]
+use crate::loom_tests::mortal as atomic;
 #[cfg(not(all(test, mp_tqdm_loom)))]
 use std::sync::atomic;
 

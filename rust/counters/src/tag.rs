@@ -51,11 +51,11 @@ pub trait Liveness {
 }
 
 /// For tests: the processes in these slots are dead, all others alive.
-#[cfg(test)]
+#[cfg(all(test, not(mp_tqdm_loom)))]
 #[derive(Clone, Debug)]
 pub(crate) struct Dead(pub(crate) Vec<Slot>);
 
-#[cfg(test)]
+#[cfg(all(test, not(mp_tqdm_loom)))]
 impl Liveness for Dead {
     fn is_dead(&self, process: ProcessId) -> bool {
         self.0.contains(&process.slot)
