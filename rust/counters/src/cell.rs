@@ -23,7 +23,7 @@ pub const OWN_LINE: u32 = 1 << 3;
 #[repr(C, align(128))]
 #[derive(Debug)]
 pub struct Cell {
-    /// [`CellTag`]: state, slot and incarnation.
+    /// [`CellTag`]: state, life, slot and incarnation.
     tag: AtomicU64,
     /// [`CellKey`]: bar, generation and rank; written while claiming only.
     key: AtomicU64,
@@ -188,9 +188,19 @@ impl Cell {
 
     /// Notes that a handle of this process closed; returns how many are still open.
     pub fn close(&self, now_ns: u64) -> u32 {
-        let before = self.opens.load(Ordering::Relaxed);
+        let mut before = self.opens.load(Ordering::Relaxed);
+        // An overflow cell is closed by several processes.
+        while before > 0
+            && let Err(now) = self.opens.compare_exchange(
+                before,
+                before - 1,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            )
+        {
+            before = now;
+        }
         let after = before.saturating_sub(1);
-        self.opens.store(after, Ordering::Relaxed);
         if after == 0 {
             self.end_ns.store(now_ns.max(1), Ordering::Relaxed);
         }
@@ -280,11 +290,11 @@ impl Cell {
                 return None;
             }
             let view = self.view(tag);
-            // SYNC POINT: keeps the loads above before the second look at the tag; a cell that was
-            // freed and claimed again in between shows another tag, or another key.
+            // SYNC POINT: keeps the loads above before the second look at the tag, and pairs with the
+            // Release fence of `claim`: a cell that was freed and claimed again in between, be it by the
+            // same process, shows another life.
             fence(Ordering::Acquire);
-            let key = CellKey::unpack(self.key.load(Ordering::Relaxed));
-            if self.tag.load(Ordering::Relaxed) == bits && key == view.key {
+            if self.tag.load(Ordering::Relaxed) == bits {
                 return Some(view);
             }
         }
@@ -314,11 +324,11 @@ impl Cell {
 
     /// Takes a cell whose process left it or died, and goes on from its count.
     ///
-    /// The new tag is "live" from the first instant, so that no reader misses the count. Another bar
-    /// may have got the same cell with the same tag since the caller looked (freed, claimed, released
-    /// again by one process); then the tag is put back, again without a gap.
+    /// The new tag is "live" from the first instant, so that no reader misses the count. The caller may
+    /// have looked at the key of one life and at the tag of the next; so the key is looked at once
+    /// more, and if it is another bar's, the tag is put back, again without a gap.
     fn seize(&self, seen: CellTag, key: CellKey, me: ProcessId) -> bool {
-        let mine = CellTag::new(CellState::Live, me).pack();
+        let mine = seen.turned(CellState::Live, me).pack();
         // SYNC POINT: Acquire pairs with the Release of the process that left the cell, whose last
         // count and totals are then seen; Release hands the cell on to readers.
         let swap =
@@ -339,39 +349,43 @@ impl Cell {
 
     /// Leaves the cell and its count to the next process of the same bar and rank.
     pub fn release(&self, me: ProcessId) {
-        let live = CellTag::new(CellState::Live, me).pack();
-        let released = CellTag::new(CellState::Released, me).pack();
         // SYNC POINT: pairs with the Acquire of `seize` and of `read`.
-        let _ = self
-            .tag
-            .compare_exchange(live, released, Ordering::Release, Ordering::Relaxed);
+        self.let_go(me, CellState::Released);
     }
 
     /// Gives the cell back, its count with it: for a bar that has ended.
     pub fn free(&self, me: ProcessId) {
-        let live = CellTag::new(CellState::Live, me).pack();
         // SYNC POINT: pairs with the Acquire of `claim`, which writes over what was read here.
-        let _ = self
-            .tag
-            .compare_exchange(live, 0, Ordering::Release, Ordering::Relaxed);
+        self.let_go(me, CellState::Free);
     }
 
-    /// Frees a cell of an ended bar unless a live process still holds it. Any process may call it, any
-    /// number of times.
+    fn let_go(&self, me: ProcessId, to: CellState) {
+        let tag = self.tag();
+        if tag.is_live_of(me) {
+            self.turn(tag, tag.turned(to, me));
+        }
+    }
+
+    fn turn(&self, from: CellTag, to: CellTag) {
+        // SYNC POINT: the callers name the partner.
+        let _ =
+            self.tag
+                .compare_exchange(from.pack(), to.pack(), Ordering::Release, Ordering::Relaxed);
+    }
+
+    /// Frees a cell of an ended bar unless a live process still holds it, this one included: another
+    /// thread of it may be about to count. Any process may call it, any number of times.
     pub(crate) fn free_if_abandoned(&self, key: CellKey, me: ProcessId, alive: &impl Liveness) {
-        let tag = CellTag::unpack(self.tag.load(Ordering::Relaxed));
+        // SYNC POINT: pairs with the Release of `claim`: the key below is of this life or of a later
+        // one, and if there is a later one, the tag differs by then.
+        let tag = CellTag::unpack(self.tag.load(Ordering::Acquire));
         let abandoned = match tag.state {
             CellState::Released => true,
-            CellState::Live => tag.process == me || alive.is_dead(tag.process),
+            CellState::Live => alive.is_dead(tag.process),
             CellState::Shared => {
                 if CellKey::unpack(self.key.load(Ordering::Relaxed)) == key {
                     // SYNC POINT: pairs with the Acquire of `claim`.
-                    let _ = self.tag.compare_exchange(
-                        tag.pack(),
-                        0,
-                        Ordering::Release,
-                        Ordering::Relaxed,
-                    );
+                    self.turn(tag, tag.turned(CellState::Free, tag.process));
                 }
                 false
             }
@@ -384,16 +398,16 @@ impl Cell {
 
     /// Makes a free or half-claimed cell this process's, fills it in and publishes it.
     fn claim(&self, seen: u64, key: CellKey, me: ProcessId, as_state: CellState) -> bool {
-        let claiming = CellTag::new(CellState::Claiming, me).pack();
+        let claiming = CellTag::unpack(seen).claimed(me);
         // SYNC POINT: Acquire pairs with the Release of `free`: the writes below come after every
         // read of the cell's former life.
-        let swap = self
-            .tag
-            .compare_exchange(seen, claiming, Ordering::AcqRel, Ordering::Relaxed);
+        let swap =
+            self.tag
+                .compare_exchange(seen, claiming.pack(), Ordering::AcqRel, Ordering::Relaxed);
         if swap.is_err() {
             return false;
         }
-        // SYNC POINT: a reader that sees one of the zeros below also sees "claiming" when it looks at
+        // SYNC POINT: a reader that sees one of the words below also sees the new life when it looks at
         // the tag again (its Acquire fence).
         fence(Ordering::Release);
         self.key.store(key.pack(), Ordering::Relaxed);
@@ -418,7 +432,7 @@ impl Cell {
         }
         // SYNC POINT: publishes the words above to `read`.
         self.tag
-            .store(CellTag::new(as_state, me).pack(), Ordering::Release);
+            .store(claiming.turned(as_state, me).pack(), Ordering::Release);
         true
     }
 }
@@ -514,9 +528,8 @@ impl<'a> Cells<'a> {
     }
 
     fn find_own(&self, key: CellKey, me: ProcessId) -> Option<&'a Cell> {
-        let mine = CellTag::new(CellState::Live, me);
         self.used()
-            .find(|cell| cell.tag() == mine && cell.key() == Some(key))
+            .find(|cell| cell.tag().is_live_of(me) && cell.key() == Some(key))
     }
 
     fn adopt(&self, key: CellKey, me: ProcessId, alive: &impl Liveness) -> Option<&'a Cell> {
@@ -567,7 +580,8 @@ impl<'a> Cells<'a> {
     }
 
     /// Gives back what an ended bar's processes left. Cells of live processes stay theirs; they give
-    /// them back at their next cold path. So no process ever writes into a cell that became another's.
+    /// them back at their next cold path, this one too ([`Cells::free_own_ended`]). So no process ever
+    /// writes into a cell that became another's.
     pub(crate) fn free_bar(&self, bar: BarId, me: ProcessId, alive: &impl Liveness) {
         for cell in self.used() {
             if let Some(key) = cell.key()
@@ -580,9 +594,8 @@ impl<'a> Cells<'a> {
 
     /// Gives back the cells of `me` whose bar has ended.
     pub fn free_own_ended(&self, me: ProcessId, has_ended: impl Fn(CellKey) -> bool) {
-        let mine = CellTag::new(CellState::Live, me);
         for cell in self.used() {
-            if cell.tag() == mine && cell.key().is_some_and(&has_ended) {
+            if cell.tag().is_live_of(me) && cell.key().is_some_and(&has_ended) {
                 cell.free(me);
             }
         }
@@ -591,7 +604,7 @@ impl<'a> Cells<'a> {
     /// Leaves every cell of `me` to whoever comes next: at a clean exit.
     pub fn release_all(&self, me: ProcessId) {
         for cell in self.used() {
-            if cell.tag().process == me {
+            if cell.tag().is_live_of(me) {
                 cell.opens.store(0, Ordering::Relaxed);
                 cell.release(me);
             }
@@ -631,7 +644,7 @@ fn take_free(
             has_ended(old)
                 && left
                 && cell.seize(tag, old, me)
-                && cell.claim(CellTag::new(CellState::Live, me).pack(), key, me, as_state)
+                && cell.claim(tag.turned(CellState::Live, me).pack(), key, me, as_state)
         }
         CellState::Shared => false,
     }

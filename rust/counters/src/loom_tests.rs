@@ -6,6 +6,8 @@
 
 mod adopt;
 pub(crate) mod mortal;
+mod overflow;
+mod reuse;
 mod text;
 
 use loom::model::Builder;

@@ -82,25 +82,28 @@ pub enum CellState {
     Shared = 4,
 }
 
-/// State and process of a cell in one word.
+/// State, life and process of a cell in one word.
+///
+/// Each claim begins another life. So two looks that find the same word saw the same claim, though
+/// one process may have freed the cell in between and claimed it for another bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CellTag {
     pub(crate) state: CellState,
+    /// Counts the claims of the cell, modulo 2^12.
+    pub(crate) life: u16,
     pub(crate) process: ProcessId,
 }
 
 impl CellTag {
-    pub(crate) const fn new(state: CellState, process: ProcessId) -> Self {
-        Self { state, process }
-    }
+    const LIVES: u16 = 1 << 12;
 
     pub(crate) const fn pack(self) -> u64 {
-        (self.state as u64) << 56 | self.process.pack()
+        (self.state as u64) << 60 | (self.life as u64) << 48 | self.process.pack()
     }
 
     /// Nonsense states read as free, which readers skip.
     pub(crate) const fn unpack(bits: u64) -> Self {
-        let state = match bits >> 56 {
+        let state = match bits >> 60 {
             1 => CellState::Claiming,
             2 => CellState::Live,
             3 => CellState::Released,
@@ -109,8 +112,32 @@ impl CellTag {
         };
         Self {
             state,
+            life: (bits >> 48) as u16 % Self::LIVES,
             process: ProcessId::unpack(bits),
         }
+    }
+
+    /// The same claim in another state, or in another process's hands.
+    pub(crate) const fn turned(self, state: CellState, process: ProcessId) -> Self {
+        Self {
+            state,
+            process,
+            ..self
+        }
+    }
+
+    /// The tag of the next claim.
+    pub(crate) const fn claimed(self, process: ProcessId) -> Self {
+        Self {
+            state: CellState::Claiming,
+            life: (self.life + 1) % Self::LIVES,
+            process,
+        }
+    }
+
+    /// Whether `me` counts in the cell.
+    pub(crate) fn is_live_of(self, me: ProcessId) -> bool {
+        self.state == CellState::Live && self.process == me
     }
 }
 
@@ -227,8 +254,13 @@ mod tests {
             incarnation: Incarnation(u32::MAX),
         };
         assert_eq!(ProcessId::unpack(process.pack()), process);
-        let tag = CellTag::new(CellState::Shared, process);
+        let tag = CellTag {
+            state: CellState::Shared,
+            life: CellTag::LIVES - 1,
+            process,
+        };
         assert_eq!(CellTag::unpack(tag.pack()), tag);
+        assert_eq!(tag.claimed(process).life, 0);
         let key = CellKey {
             bar: BarId {
                 index: 127,
