@@ -339,22 +339,29 @@ impl<'a> Bars<'a> {
     /// The entry of a bar, while that bar stands there.
     #[must_use]
     pub fn entry(&self, id: BarId) -> Option<&'a BarEntry> {
+        self.standing(id).map(|(entry, _)| entry)
+    }
+
+    /// The entry of a bar and its tag, while that bar stands there. From one look: after a second one
+    /// the state could be the next bar's.
+    fn standing(&self, id: BarId) -> Option<(&'a BarEntry, BarTag)> {
         let entry = self.bars.get(id.index as usize)?;
-        (entry.tag().generation == id.generation).then_some(entry)
+        let tag = entry.tag();
+        (tag.generation == id.generation).then_some((entry, tag))
     }
 
     /// Whether the bar is no longer counted into.
     #[must_use]
     pub fn has_ended(&self, id: BarId) -> bool {
-        self.entry(id)
-            .is_none_or(|entry| !matches!(entry.tag().state, BarState::Open | BarState::Ending))
+        self.standing(id)
+            .is_none_or(|(_, tag)| matches!(tag.state, BarState::Ended | BarState::Free))
     }
 
     /// Whether the bar's place was given to another bar or to none, its cells with it.
     #[must_use]
     pub fn is_gone(&self, id: BarId) -> bool {
-        self.entry(id)
-            .is_none_or(|entry| matches!(entry.tag().state, BarState::Free | BarState::Opening))
+        self.standing(id)
+            .is_none_or(|(_, tag)| tag.state == BarState::Free)
     }
 
     /// All bars that are open, or ended and not yet given back.
@@ -400,12 +407,11 @@ impl<'a> Bars<'a> {
             }
             return Some(Joined { id, claimed });
         }
-        let id = self.insert(cells, opening, me, alive)?;
-        let claimed = self.join(cells, CellKey { bar: id, rank }, me, alive)?;
+        let joined = self.insert(cells, opening, rank, me, alive)?;
         if opening.traits & REPORTABLE != 0 {
             self.turn_current();
         }
-        Some(Joined { id, claimed })
+        Some(joined)
     }
 
     fn merge(&self, entry: &BarEntry, opening: &Opening<'_>, me: ProcessId, alive: &impl Liveness) {
@@ -437,11 +443,9 @@ impl<'a> Bars<'a> {
         // SYNC POINT: pairs with the fence of `try_end`.
         fence(Ordering::SeqCst);
         for _ in 0..DECISION_TRIES {
-            let entry = self.entry(key.bar);
-            let tag = entry.map(BarEntry::tag);
-            match (entry, tag) {
-                (_, Some(tag)) if tag.state == BarState::Open => return Some(claimed),
-                (Some(entry), Some(tag)) if tag.state == BarState::Ending => {
+            match self.standing(key.bar) {
+                Some((_, tag)) if tag.state == BarState::Open => return Some(claimed),
+                Some((entry, tag)) if tag.state == BarState::Ending => {
                     if self.is_dead_actor(tag, alive) {
                         entry.turn(
                             tag,
@@ -478,50 +482,57 @@ impl<'a> Bars<'a> {
         Some(claimed)
     }
 
+    /// A new bar, which its first handle has open before anybody sees it: else whoever looks first
+    /// would find a bar that nobody has open, and end it.
     fn insert(
         &self,
         cells: &Cells<'a>,
         opening: &Opening<'_>,
+        rank: Rank,
         me: ProcessId,
         alive: &impl Liveness,
-    ) -> Option<BarId> {
+    ) -> Option<Joined<'a>> {
         if me == ProcessId::NONE {
             return None;
         }
-        let index = self.take_place(me, alive).or_else(|| {
+        let (index, tag) = self.take_place(me, alive).or_else(|| {
             self.collect(cells, me, alive);
             self.take_place(me, alive)
         })?;
-        let entry = &self.bars[index];
-        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed) + 1;
+        let entry = &self.bars[usize::from(index)];
+        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
         // SYNC POINT: a reader that sees a word of the new bar sees "opening" at its second look.
         fence(Ordering::Release);
-        entry.fill(opening, sequence, me, alive);
-        let tag = entry.tag();
-        // SYNC POINT: publishes the entry to `BarEntry::tag`.
-        entry.tag.store(
-            BarTag {
-                state: BarState::Open,
-                ..tag
-            }
-            .pack(),
-            Ordering::SeqCst,
-        );
-        let mark = u32::try_from(index + 1).unwrap_or(u32::MAX);
+        entry.fill(opening, sequence.wrapping_add(1), me, alive);
+        let generation = tag.generation;
+        let id = BarId { index, generation };
+        let Some(claimed) = self.attach(cells, CellKey { bar: id, rank }, me, alive) else {
+            entry.turn(tag, BarTag::new(BarState::Free, generation + 1, me));
+            return None;
+        };
+        claimed.cell.announce();
+        // SYNC POINT: publishes the entry to `BarEntry::tag`, and its first handle to `try_end`.
+        let state = BarState::Open;
+        entry.turn(tag, BarTag { state, ..tag });
         // SYNC POINT: pairs with the Acquire of `views`.
-        self.high_water.fetch_max(mark, Ordering::Release);
-        Some(BarId {
-            index: u16::try_from(index).ok()?,
-            generation: tag.generation,
-        })
+        self.high_water
+            .fetch_max(u32::from(index) + 1, Ordering::Release);
+        Some(Joined { id, claimed })
     }
 
-    fn take_place(&self, me: ProcessId, alive: &impl Liveness) -> Option<usize> {
-        self.bars.iter().position(|entry| {
-            let tag = entry.tag();
-            let free = tag.state == BarState::Free
-                || tag.state == BarState::Opening && self.is_dead_actor(tag, alive);
-            free && entry.turn(tag, BarTag::new(BarState::Opening, tag.generation, me))
+    /// Takes a place that is free, or whose opener died before anybody saw its bar. The latter's
+    /// generation is skipped, for it may have left a cell.
+    fn take_place(&self, me: ProcessId, alive: &impl Liveness) -> Option<(u16, BarTag)> {
+        let places = (0..u16::MAX).zip(self.bars);
+        places.into_iter().find_map(|(index, entry)| {
+            let seen = entry.tag();
+            let generation = match seen.state {
+                BarState::Free => seen.generation,
+                BarState::Opening if self.is_dead_actor(seen, alive) => seen.generation + 1,
+                _ => return None,
+            };
+            let tag = BarTag::new(BarState::Opening, generation, me);
+            entry.turn(seen, tag).then_some((index, tag))
         })
     }
 
@@ -546,10 +557,9 @@ impl<'a> Bars<'a> {
         alive: &impl Liveness,
     ) -> bool {
         for _ in 0..DECISION_TRIES {
-            let Some(entry) = self.entry(id) else {
+            let Some((entry, tag)) = self.standing(id) else {
                 return true;
             };
-            let tag = entry.tag();
             let may_decide = match tag.state {
                 BarState::Open => true,
                 BarState::Ending => self.is_dead_actor(tag, alive),
@@ -606,10 +616,16 @@ impl<'a> Bars<'a> {
     /// Gives an ended bar's place and the cells that nobody holds to the next ones. Any process may
     /// call it and may die in it; the next caller goes on.
     pub fn free(&self, cells: &Cells<'a>, id: BarId, me: ProcessId, alive: &impl Liveness) {
-        let Some(entry) = self.entry(id) else { return };
-        let tag = entry.tag();
+        let Some((entry, tag)) = self.standing(id) else {
+            return;
+        };
         if tag.state != BarState::Ended {
             return;
+        }
+        // Once more, for a closer that died before it could: before the place is free, so that a death
+        // here, too, leaves it to the next one.
+        if entry.traits.load(Ordering::Relaxed) & REPORTABLE != 0 {
+            self.turn_current();
         }
         cells.free_bar(id, me, alive);
         entry.turn(tag, BarTag::new(BarState::Free, id.generation + 1, me));

@@ -5,7 +5,9 @@
 //! how many preemptions.
 
 mod adopt;
+mod current;
 pub(crate) mod mortal;
+mod open_close;
 mod overflow;
 mod reuse;
 mod text;
