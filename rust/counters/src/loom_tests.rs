@@ -9,6 +9,8 @@ mod current;
 pub(crate) mod mortal;
 mod open_close;
 mod overflow;
+mod owner;
+mod process;
 mod reuse;
 mod text;
 

@@ -46,15 +46,12 @@ impl Ownership<'_> {
         });
         let epoch = seen.map_or(1, |owner| owner.epoch.wrapping_add(1));
         let new = u64::from(epoch) << EPOCH_SHIFT | me.pack();
+        // Before the swap, for whoever sees the new owner must not think it as silent as the old one.
+        self.beat(now_ms);
         // SYNC POINT: pairs with the Acquire of `owner`; one of several takers wins.
-        let won = self
-            .word
+        self.word
             .compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok();
-        if won {
-            self.seen_ms.store(now_ms, Ordering::Relaxed);
-        }
-        won
+            .is_ok()
     }
 
     /// Whether `me` may draw. Asked before each frame.

@@ -1,6 +1,6 @@
 //! The process table: who belongs to the job, as which rank, and who started whom.
 
-use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::tag::{Incarnation, ProcessId, Rank, Slot};
 
 /// Longest chain of workers that started workers which is followed.
@@ -79,14 +79,18 @@ impl ProcessEntry {
             .load(Ordering::Relaxed)
             .wrapping_add(1)
             .max(1);
+        self.role_rank.store(0, Ordering::Relaxed);
+        // SYNC POINT: who sees the new life sees no role yet; pairs with the Acquire of `read`.
+        self.incarnation.store(incarnation, Ordering::Release);
+        // SYNC POINT: who sees one of the words below also sees the new life at its second look.
+        fence(Ordering::Release);
         self.pid.store(pid, Ordering::Relaxed);
-        self.role_rank
-            .store((role as u32) << 16 | u32::from(rank.0), Ordering::Relaxed);
         self.lost.store(0, Ordering::Relaxed);
         self.parent
             .store(parent.map_or(0, |p| p.pack() + 1), Ordering::Relaxed);
-        // SYNC POINT: pairs with the Acquire of `read`.
-        self.incarnation.store(incarnation, Ordering::Release);
+        // SYNC POINT: publishes the words above to `read`.
+        self.role_rank
+            .store((role as u32) << 16 | u32::from(rank.0), Ordering::Release);
         ProcessId {
             slot,
             incarnation: Incarnation(incarnation),
@@ -105,16 +109,16 @@ impl ProcessEntry {
     }
 
     fn read(&self, slot: Slot) -> Option<ProcessView> {
-        // SYNC POINT: pairs with the Release of `begin`.
+        // SYNC POINT: these two pair with the Release stores of `begin`.
         let incarnation = self.incarnation.load(Ordering::Acquire);
-        let role_rank = self.role_rank.load(Ordering::Relaxed);
+        let role_rank = self.role_rank.load(Ordering::Acquire);
         let role = match role_rank >> 16 {
             1 => Role::Root,
             2 => Role::Rank,
             3 => Role::Worker,
             _ => return None,
         };
-        Some(ProcessView {
+        let view = ProcessView {
             id: ProcessId {
                 slot,
                 incarnation: Incarnation(incarnation),
@@ -128,7 +132,11 @@ impl ProcessEntry {
                 .checked_sub(1)
                 .map(ProcessId::unpack),
             lost: self.lost.load(Ordering::Relaxed),
-        })
+        };
+        // SYNC POINT: keeps the loads above before the second look, which finds out whether another
+        // process got the slot meanwhile.
+        fence(Ordering::Acquire);
+        (self.incarnation().0 == incarnation).then_some(view)
     }
 }
 
