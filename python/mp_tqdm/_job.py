@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 
-from mp_tqdm import _core, _env, _streams
+from mp_tqdm import _core, _env, _path, _streams
 from mp_tqdm._errors import TqdmWarning
 
 # The identity this process attached with, for the doctor and for `session_env`.
@@ -62,10 +62,7 @@ def _enter(identity: _env.Identity) -> int | tuple[int, int, str, list[str]]:
 
 def job_hash(job: str) -> int:
     """The 64 bits that name a job's segment; another user's job of the same name is another one."""
-    import hashlib  # noqa: PLC0415 - 2.5 ms that an import of the package need not take
-
-    text = f"{os.getuid()}\0{job}".encode()
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+    return _path.hash64(f"{os.getuid()}\0{job}")
 
 
 def directories(environ: os._Environ[str]) -> list[str]:

@@ -56,7 +56,7 @@ class _Step:
         self.ends = file.endswith(_BEGINNINGS.get(code.co_name, ()))
         self.number = 0
         if not file.startswith(package) and not file.endswith(_RUNNERS):
-            self.number = _hash(f"{file}\0{line}")
+            self.number = hash64(f"{file}\0{line}")
         self.text = f"{os.path.basename(file)}:{line} in {code.co_name}"
 
 
@@ -101,7 +101,7 @@ def call_path(skip_package: str, frame: FrameType | None) -> tuple[int, str]:
 
 def key_path(key: str) -> int:
     """What stands for the path of a bar that was given `key=`: the same in every process."""
-    return _hash(f"key:{key}") or 1
+    return hash64(f"key:{key}") or 1
 
 
 def _learn(steps: dict[tuple[int, int], _Step], frame: FrameType, package: str) -> _Step:
@@ -112,7 +112,7 @@ def _learn(steps: dict[tuple[int, int], _Step], frame: FrameType, package: str) 
     return step
 
 
-def _hash(text: str) -> int:
+def hash64(text: str) -> int:
     """64 bits. `hashlib` takes the function from `_blake2`: 0.2 ms to import, against 4.5."""
     try:
         from _blake2 import blake2b

@@ -372,8 +372,7 @@ unsafe extern "C" fn iter_next(slf: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: the slot of `inner`'s own type. It is null only where `next` is `next_after_end`.
     let item = unsafe { next(iter.inner.get()) };
     if item.is_null() {
-        end_iteration(iter);
-        return item;
+        return end_iteration(iter);
     }
     iter.pending.set(1);
     item
@@ -399,10 +398,10 @@ fn count_pending_cold(iter: &CountingIter) {
 }
 
 /// At exhaustion and at an exception of the inner iterator: the bar closes in its last state, and the
-/// exception goes on as if we were not there.
+/// exception goes on as if we were not there. Returns the null that `iter_next` then returns.
 #[cold]
 #[inline(never)]
-fn end_iteration(iter: &CountingIter) {
+fn end_iteration(iter: &CountingIter) -> *mut ffi::PyObject {
     // The bar's entry may become another bar's from here on.
     iter.entry.set(idle_entry());
     iter.pending.set(0);
@@ -431,6 +430,7 @@ fn end_iteration(iter: &CountingIter) {
         }
         Ok(())
     });
+    ptr::null_mut()
 }
 
 unsafe extern "C" fn iter_traverse(
