@@ -65,7 +65,8 @@ impl Screen {
         self.pending = rest.to_vec();
     }
 
-    /// See [`MemorySink::lines`].
+    /// All lines from the first that scrolled away to the last that is not empty, without trailing
+    /// spaces.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let shown = self.cells.iter().map(|cells| text_of(cells));
@@ -76,7 +77,7 @@ impl Screen {
         lines
     }
 
-    /// See [`MemorySink::cursor`].
+    /// Column and line of the cursor, from 0; the line counts from the first that scrolled away.
     #[must_use]
     pub fn cursor(&self) -> (usize, usize) {
         (self.column, self.scrolled.len() + self.line)

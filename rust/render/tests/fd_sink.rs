@@ -4,11 +4,12 @@ use std::fs::{File, OpenOptions};
 use std::io::{PipeReader, Read, Seek, SeekFrom, Write, pipe};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use mp_tqdm_render::{FdSink, Outcome, Sink, Size};
+use mp_tqdm_render::{Display, FdSink, Outcome, Output, OutputId, Row, Screen, Sink, Size};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::{Winsize, openpty};
 
@@ -196,4 +197,37 @@ fn what_will_never_take_anything_is_dead() {
 fn the_null_device_takes_everything() {
     let user = OpenOptions::new().write(true).open("/dev/null").unwrap();
     assert_eq!(sink_of(&user).write_frame(&[b'x'; 100_000]), Outcome::Whole);
+}
+
+#[test]
+fn frames_pass_through_a_terminal_driver_unharmed() {
+    let size = Size { cols: 60, rows: 10 };
+    let (master, user) = terminal(size);
+    let mut display = Display::new();
+    display.add_output(OutputId(2), Output::terminal(Box::new(sink_of(&user))));
+    let row = Row {
+        total: Some(10.into()),
+        ..Row::new(1, 5.into(), 0.0, Arc::default())
+    };
+    let scene = [(OutputId(2), vec![row.clone(), row])];
+
+    File::from(user.try_clone().unwrap())
+        .write_all(b"$ train\n")
+        .unwrap();
+    assert!(!display.draw(4.0, &scene).is_behind);
+    File::from(user.try_clone().unwrap())
+        .write_all(b"foreign\n")
+        .unwrap();
+    assert!(!display.draw(5.0, &scene).is_behind);
+
+    // Once nobody holds the terminal, reading ends with an error behind the last byte.
+    drop((display, user));
+    let mut screen = Screen::new(size);
+    let (mut master, mut bytes) = (File::from(master), [0; 4096]);
+    while let Ok(count @ 1..) = master.read(&mut bytes) {
+        screen.feed_bytes(&bytes[..count]);
+    }
+    let bar = " 50%|███████████▌           | 5/10 [00:05<00:04,  1.25it/s]";
+    assert_eq!(screen.lines(), ["$ train", "foreign", "", bar, bar]);
+    assert_eq!(screen.cursor(), (0, 2));
 }

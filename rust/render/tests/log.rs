@@ -150,3 +150,21 @@ fn final_lines_wait_for_a_log_that_takes_nothing() {
         "a: 100%|██████████| 1000/1000 [00:01<00:00, 1000.00it/s]\n"
     );
 }
+
+#[test]
+fn a_log_that_takes_nothing_for_ever_keeps_the_last_thousand_lines() {
+    let mut stage = Stage::new();
+    stage.log.set_fault(Fault::Bytes(0));
+    for number in 0..1500 {
+        stage.draw(1.0, &[ended(row("a", number, 0.0), 1.0, Ended::Keep)]);
+    }
+    stage.log.set_fault(Fault::None);
+    stage.draw(2.0, &[]);
+    let text = stage.text();
+    assert_eq!(text.lines().count(), 1000);
+    assert!(
+        text.starts_with("a:  50%|█████     | 500/1000 "),
+        "{}",
+        &text[..60]
+    );
+}
