@@ -10,8 +10,10 @@ Unicode tables of the Python it runs on.
 
 import itertools
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -316,6 +318,24 @@ def test_no_number_raises_but_one_that_is_no_float(name: str, number: float):
             format_meter(**meter)
     else:
         assert format_meter(**meter).isprintable()
+
+
+@pytest.mark.parametrize(
+    "number",
+    [np.int64(5), np.uint8(7), np.float64(0.5), np.float32(0.5), np.float64(1e16), Decimal(3)],
+)
+def test_numbers_of_other_kinds_count_too(number: Any):
+    assert_equal(n=number, total=10, elapsed=4.0)
+    assert_equal(n=1, total=np.int64(10), elapsed=np.float64(4), rate=number)
+    assert format_interval(number) == tqdm.format_interval(number)
+    assert format_sizeof(number) == tqdm.format_sizeof(number)
+
+
+@pytest.mark.parametrize(
+    "number", [np.float32(0.1), np.int64(10**7), Decimal("1.50"), Decimal("1e9"), True, 10**60]
+)
+def test_a_number_with_texts_of_its_own_keeps_them_in_a_postfix(number: Any):
+    assert format_num(number) == tqdm.format_num(number)
 
 
 def test_a_subclass_can_replace_a_field():
