@@ -904,6 +904,63 @@ def test_forked_children_find_the_job(program: Program, joined: str) -> None:
     assert found["root"]["rule"] == "process"
 
 
+def test_a_process_forked_without_pythons_knowledge_finds_its_parent(program: Program) -> None:
+    source = """
+    import ctypes
+    who("root", publish=True)
+    pid = ctypes.PyDLL(None).fork()
+    if not pid:
+        who("child")
+        os._exit(0)
+    os.waitpid(pid, 0)
+    """
+    found = lines(programs.run(program(WHO + source)))
+    assert found["child"]["job"] == found["root"]["job"]
+    assert (found["child"]["role"], found["child"]["parent"]) == ("worker", found["root"]["pid"])
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_forks_and_methods_may_be_mixed_below_a_rank(program: Program, method: str) -> None:
+    source = f"""
+    import multiprocessing, subprocess
+
+    def fork(work, *arguments):
+        pid = os.fork()
+        if not pid:
+            work(*arguments)
+            os._exit(0)
+        os.waitpid(pid, 0)
+
+    def make(work, *arguments):
+        child = multiprocessing.get_context({method!r}).Process(target=work, args=arguments)
+        child.start()
+        child.join()
+
+    def work(label):
+        fork(who, label + ".forked")
+        make(who, label + ".made")
+        subprocess.run([sys.executable, sys.argv[0], label + ".program"])
+
+    if __name__ == "__main__":
+        label = (sys.argv[1:] or ["rank"])[0]
+        fork(who, label + ".forked")
+        make(fork, who, label + ".made.forked")
+        make(who, label + ".made")
+        if label == "rank":
+            make(work, label + ".worker")
+        who(label)
+    """
+    environ = programs.environment(**HYDRA)
+    found = lines(programs.run(program(WHO + source), env=environ))
+    jobs: dict[bool, set[str]] = {True: set(), False: set()}
+    for label, line in found.items():
+        jobs["program" in label].add(line["job"])
+        assert (line["role"] == "worker") == (label not in {"rank", "rank.worker.program"}), label
+        assert line["rank"] == ("program" not in label), label
+    assert len(found) == 10
+    assert len(jobs[True]) == len(jobs[False]) == len(jobs[True] | jobs[False]) - 1 == 1
+
+
 def test_a_pool_of_multiprocess_counts_for_its_parent(program: Program) -> None:
     pytest.importorskip("multiprocess")
     source = """
