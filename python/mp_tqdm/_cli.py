@@ -1,0 +1,52 @@
+"""The command line, `python -m mp_tqdm`: finds the command and gives the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+
+from mp_tqdm import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERRUPTED = 128 + signal.SIGINT  # what a shell says of a program that ^C ended
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: Those behind the program's name; `None`: this process's own.
+
+    Returns:
+        The exit code: 0, or 130 after an interrupt.
+
+    Raises:
+        SystemExit: With 0 after `--help` and `--version`, with 2 after wrong arguments.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m mp_tqdm",
+        description="One progress bar for a whole training or data job.",
+    )
+    parser.add_argument("--version", action="version", version=f"mp_tqdm {__version__}")
+    commands = parser.add_subparsers(metavar="command", dest="command")
+    commands.add_parser(
+        "demo",
+        help="show on this machine, in some ten seconds, what the line does and what it costs",
+        description="Shows a nested loop, one line for eight processes of which one is killed, a "
+        "line that moves while a C call holds the GIL, and what a count costs here.",
+    )
+    if parser.parse_args(arguments).command is None:
+        parser.print_help()
+        return 0
+    try:
+        from mp_tqdm import _demo
+
+        _demo.main()
+    except KeyboardInterrupt:
+        # What is left is to end quietly: a second ^C must not show a traceback.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return INTERRUPTED
+    return 0
