@@ -71,10 +71,26 @@ pub(crate) fn reduction_of(traits: u32, owner: mp_tqdm_counters::Rank) -> Reduct
     }
 }
 
+/// The hot entry of a bar, kept from number to number (`reset`): an iterator that runs meanwhile has
+/// its address, and would count for whoever got it next.
+struct Entry(&'static HotEntry);
+
+impl Entry {
+    fn new() -> Option<Arc<Self>> {
+        Some(Arc::new(Self(entries::take()?)))
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        entries::give(self.0);
+    }
+}
+
 /// A bar in this process. The handle that the constructor made may close it; a pickled or inherited
 /// copy only counts.
 pub(crate) struct BarCore {
-    entry: &'static HotEntry,
+    entry: Arc<Entry>,
     /// Hash of the job key that `id` belongs to.
     pub(crate) job: u64,
     /// `None` where the bar table was full: the bar counts for this process alone.
@@ -87,6 +103,8 @@ pub(crate) struct BarCore {
     pub(crate) is_self_drawn: bool,
     /// Counts where there is no cell in the segment, and after the end.
     own: &'static Cell,
+    /// The cell of the segment that the entry points at; see `held.rs`.
+    points_at: Mutex<Option<&'static Cell>>,
     state: Mutex<State>,
 }
 
@@ -107,15 +125,17 @@ struct State {
 static OWN_CELLS: Mutex<Vec<&'static Cell>> = Mutex::new(Vec::new());
 
 impl BarCore {
-    /// Opens a bar.
+    /// Opens a bar; `before` is the number that it follows (`reset`).
     pub(crate) fn open(
         process: &'static Process,
         opening: &Opening<'_>,
         total: Option<Value>,
         initial: Value,
         wishes: (u32, Option<u32>),
+        before: Option<&Self>,
     ) -> Option<Arc<Self>> {
         let home = &process.home;
+        process.held.collect(home);
         let (bars, cells) = (home.tables.bars(), home.tables.cells());
         let joined = bars.open(&cells, opening, home.rank, home.me, &home.liveness());
         let mut state = State {
@@ -127,7 +147,10 @@ impl BarCore {
         };
         let core = |state, id, own| {
             Some(Self {
-                entry: entries::take()?,
+                entry: match before {
+                    Some(before) => Arc::clone(&before.entry),
+                    None => Entry::new()?,
+                },
                 job: home.job,
                 id,
                 identity: Identity {
@@ -138,6 +161,7 @@ impl BarCore {
                 is_copy: false,
                 is_self_drawn: opening.traits & SELF_DRAWN != 0,
                 own,
+                points_at: Mutex::new(None),
                 state: Mutex::new(state),
             })
         };
@@ -155,7 +179,7 @@ impl BarCore {
         cell.set_wishes(wishes.0, wishes.1);
         let core = core(state, Some(joined.id), own)?;
         if !joined.claimed.shared {
-            core.warm(cell);
+            core.point_at(process, cell);
         }
         Some(Arc::new(core))
     }
@@ -177,7 +201,7 @@ impl BarCore {
             last_read: None,
         };
         Some(Arc::new(Self {
-            entry: entries::take()?,
+            entry: Entry::new()?,
             job,
             id,
             identity,
@@ -185,23 +209,46 @@ impl BarCore {
             is_copy: true,
             is_self_drawn: false,
             own: fresh_cell(),
+            points_at: Mutex::new(None),
             state: Mutex::new(state),
         }))
     }
 
     pub(crate) fn entry(&self) -> &'static HotEntry {
-        self.entry
+        self.entry.0
     }
 
     fn warm(&self, cell: &'static Cell) {
         let frames = FRAMES.load(Ordering::Relaxed);
         // One off where every count is to be a cold one.
         hot::warm(
-            self.entry,
+            self.entry.0,
             cell,
             &FRAMES,
             frames.wrapping_sub(u64::from(self.is_self_drawn)),
         );
+    }
+
+    /// Lets counts go to a cell of the segment.
+    fn point_at(&self, process: &Process, cell: &'static Cell) {
+        process.held.add(cell);
+        let before = lock(&self.points_at).replace(cell);
+        self.warm(cell);
+        if let Some(before) = before {
+            process.held.remove(before);
+        }
+    }
+
+    /// Lets counts go to the private cell, and so to nobody.
+    fn point_nowhere(&self) {
+        self.warm(self.own);
+        self.let_go();
+    }
+
+    fn let_go(&self) {
+        if let (Some(cell), Some(process)) = (lock(&self.points_at).take(), hot::process()) {
+            process.held.remove(cell);
+        }
     }
 
     /// Whether closing this handle may end the bar.
@@ -215,7 +262,7 @@ impl BarCore {
 
     /// The cell of this process in the bar, claimed if need be, and whether others share it.
     fn cell(&self, process: &'static Process) -> (&'static Cell, bool) {
-        if let Some(cell) = hot::cell_of(self.entry) {
+        if let Some(cell) = hot::cell_of(self.entry.0) {
             return (cell, false);
         }
         let home = &process.home;
@@ -234,17 +281,17 @@ impl BarCore {
                 let cells = home.tables.cells();
                 // Cells of bars that are over are given back when the next one is taken, and by nobody
                 // but their process: no count of it can land in a cell that became another's.
-                cells.free_own_ended(home.me, |key| bars.is_gone(key.bar));
+                process.held.collect(home);
                 bars.attach(&cells, key, home.me, &home.liveness())
             });
         match found {
             Some(claimed) if claimed.shared => (claimed.cell, true),
             Some(claimed) => {
-                self.warm(claimed.cell);
+                self.point_at(process, claimed.cell);
                 (claimed.cell, false)
             }
             None => {
-                self.warm(self.own);
+                self.point_nowhere();
                 (self.own, false)
             }
         }
@@ -382,12 +429,12 @@ impl BarCore {
     /// else has it open. True if the bar is over.
     pub(crate) fn part(&self, process: &'static Process) -> bool {
         let Some(id) = self.id.filter(|_| process.home.job == self.job) else {
-            self.warm(self.own);
+            self.point_nowhere();
             return true;
         };
-        let cell = hot::cell_of(self.entry).filter(|cell| !std::ptr::eq(*cell, self.own));
+        let cell = hot::cell_of(self.entry.0).filter(|cell| !std::ptr::eq(*cell, self.own));
         // From here on counts of this process go to the private cell, and so to nobody.
-        self.warm(self.own);
+        self.point_nowhere();
         let home = &process.home;
         let (bars, cells, alive) = (home.tables.bars(), home.tables.cells(), home.liveness());
         let Some(view) = bars.view(id) else {
@@ -415,7 +462,7 @@ impl BarCore {
 
 impl Drop for BarCore {
     fn drop(&mut self) {
-        entries::give(self.entry);
+        self.let_go();
         lock(&OWN_CELLS).push(self.own);
     }
 }
@@ -443,7 +490,7 @@ pub(crate) fn count_cold(py: Python<'_>, core: &BarCore, n: Value) -> bool {
         return false;
     }
     let frames = FRAMES.load(Ordering::Relaxed);
-    let drawn = core.entry.seen.load(Ordering::Relaxed) != frames;
-    core.entry.seen.store(frames, Ordering::Relaxed);
+    let drawn = core.entry.0.seen.load(Ordering::Relaxed) != frames;
+    core.entry.0.seen.store(frames, Ordering::Relaxed);
     drawn
 }

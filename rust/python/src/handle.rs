@@ -76,7 +76,10 @@ impl Bar {
         let nothing = Farewell::default();
         let Some(id) = core.id else { return nothing };
         let home = &process.home;
-        if spec.traits & SELF_DRAWN != 0 || !home.tables.ownership().is_owner(home.me) {
+        // Bars of workers end when the scene says so, also where a worker draws.
+        if spec.traits & (SELF_DRAWN | BY_WORKERS) != 0
+            || !home.tables.ownership().is_owner(home.me)
+        {
             return nothing;
         }
         let is_drawn = {
@@ -196,7 +199,7 @@ impl Bar {
             stream,
             own_line,
         };
-        let core = open(process, &spec, total, initial, desc)?;
+        let core = open(process, &spec, total, initial, desc, None)?;
         Ok(Self {
             core: RwLock::new(core),
             spec: Some(spec),
@@ -391,7 +394,7 @@ impl Bar {
                     .free(&tables.cells(), id, home.me, &home.liveness());
             }
         }
-        let new = open(process, spec, total, initial, desc)?;
+        let new = open(process, spec, total, initial, desc, Some(&old))?;
         *self.core.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())
     }
@@ -438,6 +441,7 @@ fn open(
     total: &Bound<'_, PyAny>,
     initial: &Bound<'_, PyAny>,
     desc: &str,
+    before: Option<&BarCore>,
 ) -> PyResult<Arc<BarCore>> {
     let initial = value_of(initial)?.unwrap_or(mp_tqdm_counters::Value::ZERO);
     let packed = spec.looks.pack();
@@ -453,7 +457,7 @@ fn open(
         order: process.order(),
     };
     let wishes = (if spec.own_line { OWN_LINE } else { 0 }, spec.position);
-    let core = BarCore::open(process, &opening, total_of(total)?, initial, wishes)
+    let core = BarCore::open(process, &opening, total_of(total)?, initial, wishes, before)
         .ok_or_else(|| PyMemoryError::new_err("mp_tqdm: no memory for counters"))?;
     if let Some(id) = core.id
         && process.may_draw()
