@@ -8,6 +8,7 @@ pools) counts into shared memory, and one process draws one line for all of them
 
 from __future__ import annotations
 
+from mp_tqdm import _exit as _exit
 from mp_tqdm._bar import mp_tqdm, trange
 from mp_tqdm._core import __debug_build__, __version__, report_progress
 from mp_tqdm._errors import TqdmKeyError, TqdmTypeError, TqdmWarning

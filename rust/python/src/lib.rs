@@ -4,6 +4,7 @@ mod bar;
 mod entries;
 mod format;
 mod handle;
+mod held;
 mod hot;
 mod number;
 mod process;
@@ -27,8 +28,8 @@ mod _core {
     use super::hot::iterate;
     #[pymodule_export]
     use super::process::{
-        after_fork_in_child, after_fork_in_parent, attach, before_fork, hold, inherited, note_pass,
-        unhold,
+        after_fork_in_child, after_fork_in_parent, attach, before_fork, hold, inherited,
+        is_attached, note_pass, unhold,
     };
     use super::{Bound, PyModule, PyResult};
 

@@ -7,11 +7,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mp_tqdm_counters::sync::{AtomicPtr, Ordering};
 use mp_tqdm_counters::{
-    Application, Cell, Error, Home, Incarnation, ProcessId, Rank, Role, Rung, Slot, Value,
+    Application, Cell, Error, Home, Incarnation, Liveness as _, ProcessId, ProcessView, Rank, Role,
+    Rung, Slot, Value,
 };
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
+use crate::held::Held;
 use crate::stage::Stage;
 use crate::{entries, hot};
 
@@ -22,6 +24,7 @@ pub(crate) struct Process {
     pub(crate) home: Home,
     pub(crate) world: World,
     pub(crate) stage: Stage,
+    pub(crate) held: Held,
     /// Whether somebody types into this process: a bar that did not move is not drawn again.
     pub(crate) is_interactive: bool,
     /// How often this process opened a bar at each path.
@@ -69,14 +72,21 @@ impl Process {
         lock(&self.passes).get(&path).copied().unwrap_or(0)
     }
 
-    /// Whether this process may come to draw.
+    /// Whether this process may come to draw: it is no worker, or works for a program that has not
+    /// attached.
     pub(crate) fn may_draw(&self) -> bool {
-        self.home.role != Role::Worker && self.home.me != ProcessId::NONE
+        let home = &self.home;
+        let alive = home.liveness();
+        let is_head = |view: ProcessView| view.role != Role::Worker && !alive.is_dead(view.id);
+        home.me != ProcessId::NONE
+            && (home.role != Role::Worker || !home.tables.processes().views().any(is_head))
     }
 
     /// Whether it draws as soon as it is there: the root, or local rank 0.
     pub(crate) fn is_first(&self) -> bool {
-        self.may_draw() && self.home.rank == Rank(0)
+        self.home.role != Role::Worker
+            && self.home.me != ProcessId::NONE
+            && self.home.rank == Rank(0)
     }
 
     /// The order of this process among those whose texts a line could show.
@@ -140,6 +150,7 @@ fn settle(home: Home, world: World, stream: Option<(RawFd, bool)>, is_interactiv
         home,
         world,
         stage: Stage::new(stream),
+        held: Held::default(),
         is_interactive,
         passes: Mutex::new(HashMap::new()),
         lost,
@@ -158,6 +169,7 @@ fn settle(home: Home, world: World, stream: Option<(RawFd, bool)>, is_interactiv
 pub(crate) fn start() -> PyResult<()> {
     extern "C" fn at_exit() {
         if let Some(process) = hot::process() {
+            process.stage.finish(process);
             process.stage.stop();
             process.note_lost();
             process.home.leave();
@@ -171,6 +183,12 @@ pub(crate) fn start() -> PyResult<()> {
     hot::set_report_entry(entry);
     mp_tqdm_counters::at_exit(at_exit);
     Ok(())
+}
+
+/// Whether this process is attached to a job; it is not before it counts.
+#[pyfunction]
+pub(crate) fn is_attached() -> bool {
+    hot::process().is_some()
 }
 
 /// The process that this one was forked from: `(slot, incarnation, rank, job)`, or `None`.

@@ -23,6 +23,8 @@ const SHORTEST_INTERVAL_S: f64 = 0.02;
 const FOREIGN_AGE_S: f64 = 1.0;
 /// The line of a worker's bar ends this long after the last worker closed it.
 const SHARDS_LINGER_S: f64 = 2.0;
+/// The tasks of `mp_tqdm(pool.imap(…))` are on their way before the bar around them is.
+const HEAD_START_NS: u64 = 500_000_000;
 /// A rank that the others passed is called silent after this long.
 const SILENT_S: f64 = 5.0;
 
@@ -44,8 +46,12 @@ pub(crate) struct Picture {
 pub(crate) struct Scene {
     styles: HashMap<BarId, Arc<Style>>,
     estimators: HashMap<(BarId, Rank), Estimator>,
-    /// Since when nobody has a worker's bar open, and the bar around it.
-    idle: HashMap<Identity, Idle>,
+    /// Since when nobody has a worker's bar open.
+    idle: HashMap<Identity, f64>,
+    /// The rank's bar around each bar of workers, as it was when that was first seen.
+    around: HashMap<BarId, BarId>,
+    /// Set at the end of the process: bars that no worker has open are over at once.
+    pub(crate) is_last: bool,
     /// What each row last said, without its times.
     said: HashMap<u64, Said>,
     /// Each rank's count in all bars, and when it last changed.
@@ -59,12 +65,6 @@ struct Said {
     total: Option<Number>,
     desc: String,
     postfix: Postfix,
-}
-
-#[derive(Clone, Copy)]
-struct Idle {
-    since_s: f64,
-    around: Option<BarId>,
 }
 
 /// A bar with all entries and cells that stand for it.
@@ -118,14 +118,10 @@ impl Scene {
     ) -> Picture {
         let groups = groups(process);
         let bars = process.home.tables.bars();
+        self.note_around(&groups);
         self.note_moves(&groups, now_s);
         self.forget_gone(|id| bars.is_gone(id));
         closing.retain(|id| !bars.is_gone(*id));
-        let open_rank_bars: Vec<(BarId, u64)> = groups
-            .iter()
-            .filter(|group| !group.view.has(BY_WORKERS) && group.view.state == BarState::Open)
-            .map(|group| (group.view.id, group.view.sequence))
-            .collect();
         let mut picture = Picture::default();
         let mut interval_s = INTERVAL_S;
         let mut first = true;
@@ -134,7 +130,7 @@ impl Scene {
                 continue;
             }
             picture.is_live = true;
-            let end = self.end_of(process, group, &open_rank_bars, now_s);
+            let end = self.end_of(process, group, now_s);
             if end == End::Over {
                 picture.over.extend(&group.ids);
             }
@@ -174,9 +170,10 @@ impl Scene {
         id: BarId,
         now_s: f64,
     ) -> Option<(Row, Option<&'static str>)> {
-        let group = groups(process)
-            .into_iter()
-            .find(|group| group.ids.contains(&id))?;
+        let groups = groups(process);
+        // The bar may be around others: they end with it, and it is gone when they are looked at.
+        self.note_around(&groups);
+        let group = groups.into_iter().find(|group| group.ids.contains(&id))?;
         let style = self.style_of(process, local, id);
         let line = self.combined(process, &group);
         let mine = process.home.rank;
@@ -227,7 +224,22 @@ impl Scene {
 
     fn forget_gone(&mut self, is_gone: impl Fn(BarId) -> bool) {
         self.styles.retain(|id, _| !is_gone(*id));
+        self.around.retain(|id, _| !is_gone(*id));
         self.estimators.retain(|(id, _), _| !is_gone(*id));
+    }
+
+    /// Finds for each bar of workers the innermost of the ranks' bars that is open around it.
+    fn note_around(&mut self, groups: &[Group]) {
+        let views = || groups.iter().map(|group| &group.view);
+        for inner in views().filter(|view| view.has(BY_WORKERS)) {
+            let around = views()
+                .filter(|view| !view.has(BY_WORKERS) && view.state == BarState::Open)
+                .filter(|view| view.start_ns <= inner.start_ns.saturating_add(HEAD_START_NS))
+                .max_by_key(|view| view.sequence);
+            if let Some(around) = around {
+                self.around.entry(inner.id).or_insert(around.id);
+            }
+        }
     }
 
     fn note_moves(&mut self, groups: &[Group], now_s: f64) {
@@ -244,13 +256,7 @@ impl Scene {
     }
 
     /// Whether a bar goes on, and whether it is this process's to draw.
-    fn end_of(
-        &mut self,
-        process: &Process,
-        group: &Group,
-        rank_bars: &[(BarId, u64)],
-        now_s: f64,
-    ) -> End {
+    fn end_of(&mut self, process: &Process, group: &Group, now_s: f64) -> End {
         let view = &group.view;
         let home = &process.home;
         let alive = home.liveness();
@@ -269,19 +275,10 @@ impl Scene {
         let line = combine(&group.cells, Reduction::Shards, &alive);
         let is_open = line.ranks.iter().any(|share| share.open);
         if view.has(BY_WORKERS) && !is_open && view.state == BarState::Open {
-            let around = || {
-                rank_bars
-                    .iter()
-                    .filter(|(_, sequence)| *sequence < view.sequence)
-                    .map(|(id, _)| *id)
-                    .max_by_key(|id| id.index)
-            };
-            let idle = *self.idle.entry(view.identity).or_insert_with(|| Idle {
-                since_s: now_s,
-                around: around(),
-            });
-            let around_ended = idle.around.is_some_and(|id| tables.bars().has_ended(id));
-            if !around_ended && now_s - idle.since_s < SHARDS_LINGER_S {
+            let since_s = *self.idle.entry(view.identity).or_insert(now_s);
+            let around = self.around.get(&view.id);
+            let around_ended = around.is_some_and(|id| tables.bars().has_ended(*id));
+            if !around_ended && !self.is_last && now_s - since_s < SHARDS_LINGER_S {
                 return End::Live;
             }
         }

@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::time::{Duration, Instant};
 
 use mp_tqdm_counters::sync::{AtomicU32, Ordering};
-use mp_tqdm_counters::{BarId, Role};
+use mp_tqdm_counters::{BY_WORKERS, BarId, Role};
 use mp_tqdm_render::{Display, Driver, FdSink, Output, OutputId, Row, Style, Wait, monotonic};
 
 use crate::bar::FRAMES;
@@ -18,6 +18,8 @@ use crate::style::Looks;
 
 /// How long a closing bar waits for its last line, so that the next `print` comes after it.
 pub(crate) const LAST_FRAME: Duration = Duration::from_millis(50);
+/// How soon a closing bar tries again, where the renderer is drawing just now.
+const RETRY: Duration = Duration::from_micros(200);
 /// How long a fork, or the end of the process, waits for the renderer's present frame.
 const STOP_LIMIT: Duration = Duration::from_millis(500);
 /// tqdm's `mininterval`.
@@ -102,7 +104,10 @@ impl Stage {
 
     /// Makes sure that the thread runs and will soon look at the bars.
     pub(crate) fn attend(&self, process: &'static Process) {
-        if !process.may_draw() || self.forks.load(Ordering::SeqCst) > 0 {
+        if self.forks.load(Ordering::SeqCst) > 0
+            || !self.shared().has_outputs()
+            || !process.may_draw()
+        {
             return;
         }
         let mut driver = lock(&self.driver);
@@ -120,11 +125,34 @@ impl Stage {
         *driver = Driver::start("mp-tqdm", move |now_s| process.stage.tick(process, now_s)).ok();
     }
 
-    /// Draws what is due and waits for it, at most [`LAST_FRAME`].
+    /// Draws what is due, in the calling thread: on a busy machine the renderer's may not get the
+    /// processor within [`LAST_FRAME`], which is the longest that a frame of it is waited for.
     pub(crate) fn flush(&self, process: &'static Process) {
         self.attend(process);
-        if let Some(driver) = &*lock(&self.driver) {
-            let _ = driver.flush(LAST_FRAME);
+        let deadline = Instant::now() + LAST_FRAME;
+        loop {
+            match self.shared.try_lock() {
+                Ok(shared) => {
+                    self.look(process, shared, monotonic().as_secs_f64());
+                    return;
+                }
+                Err(TryLockError::Poisoned(shared)) => {
+                    self.look(process, shared.into_inner(), monotonic().as_secs_f64());
+                    return;
+                }
+                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return,
+                Err(TryLockError::WouldBlock) => std::thread::sleep(RETRY),
+            }
+        }
+    }
+
+    /// At exit: the lines of workers that nobody has open any more get their last state. (They would
+    /// have waited for the next task.)
+    pub(crate) fn finish(&self, process: &'static Process) {
+        let bars = process.home.tables.bars();
+        if process.home.role != Role::Worker && bars.views().any(|view| view.has(BY_WORKERS)) {
+            self.shared().scene.is_last = true;
+            self.flush(process);
         }
     }
 
@@ -172,14 +200,22 @@ impl Stage {
 
     /// One look of the thread.
     fn tick(&self, process: &'static Process, now_s: f64) -> Wait {
+        self.drowsy.store(0, Ordering::SeqCst);
+        self.look(process, self.shared(), now_s)
+    }
+
+    fn look(
+        &self,
+        process: &'static Process,
+        mut shared: MutexGuard<'_, Shared>,
+        now_s: f64,
+    ) -> Wait {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "an uptime"
         )]
         let now_ms = (now_s * 1000.0) as u64;
-        self.drowsy.store(0, Ordering::SeqCst);
-        let mut shared = self.shared();
         if !own(process, &mut shared, now_ms) {
             return self.watch(process, &mut shared);
         }
@@ -271,6 +307,13 @@ fn own(process: &Process, shared: &mut Shared, now_ms: u64) -> bool {
         return true;
     }
     let alive = home.liveness();
+    if home.role == Role::Worker {
+        // Of a program that has bars in its workers alone one worker draws, until the program itself
+        // attaches.
+        return process.may_draw()
+            && ownership.is_vacant(&alive, now_ms, STOPPED_MS)
+            && ownership.take(owner, home.me, now_ms);
+    }
     if process.is_first() {
         let first = owner.and_then(|owner| home.tables.processes().view(owner.process));
         let is_rival = first.is_some_and(|view| {
@@ -302,6 +345,11 @@ impl Shared {
     ) -> Option<(Row, Option<&'static str>)> {
         let Self { scene, local, .. } = self;
         scene.last_row(process, local, id, now_s)
+    }
+
+    /// Whether there is anything to draw on: not where the display is forced off.
+    fn has_outputs(&self) -> bool {
+        self.stream.is_some() || self.default_output.is_some() || !self.outputs.is_empty()
     }
 
     /// Shows a bar in another style.

@@ -1,0 +1,30 @@
+"""Ends what workers left to a process that never counted itself: their lines, and their memory."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+
+from mp_tqdm import _core
+
+
+@atexit.register
+def _end_for_workers() -> None:
+    """Attaches at exit where workers of this process counted, so that it is the last one out.
+
+    A pool ends its workers by a signal. They can neither draw a last line then nor remove the
+    segment, and the process that started them, which only imported the package, is not attached.
+    """
+    process = sys.modules.get("multiprocessing.process")
+    if process is None or process.parent_process() is not None or _core.is_attached():
+        return
+    from mp_tqdm import _env, _job
+
+    identity = _env.identify(_env.read_facts())
+    if identity.role == "worker":
+        return
+    name = f"mp_tqdm-{os.getuid()}-{_job.job_hash(identity.job):016x}"
+    places = _job.directories(os.environ)
+    if any(os.path.lexists(os.path.join(place, name)) for place in places):
+        _job.attach()
