@@ -580,7 +580,7 @@ impl<'a> Cells<'a> {
     }
 
     /// Gives back what an ended bar's processes left. Cells of live processes stay theirs; they give
-    /// them back at their next cold path, this one too ([`Cells::free_own_ended`]). So no process ever
+    /// them back at their next cold path, this one too ([`Cells::free_own`]). So no process ever
     /// writes into a cell that became another's.
     pub(crate) fn free_bar(&self, bar: BarId, me: ProcessId, alive: &impl Liveness) {
         for cell in self.used() {
@@ -592,10 +592,11 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// Gives back the cells of `me` whose bar has ended.
-    pub fn free_own_ended(&self, me: ProcessId, has_ended: impl Fn(CellKey) -> bool) {
+    /// Gives back those cells of `me` that `is_over` picks: their bar has ended, and nothing in this
+    /// process counts into them any more.
+    pub fn free_own(&self, me: ProcessId, is_over: impl Fn(&Cell, CellKey) -> bool) {
         for cell in self.used() {
-            if cell.tag().is_live_of(me) && cell.key().is_some_and(&has_ended) {
+            if cell.tag().is_live_of(me) && cell.key().is_some_and(|key| is_over(cell, key)) {
                 cell.free(me);
             }
         }

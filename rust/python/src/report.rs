@@ -43,7 +43,7 @@ fn add_to_current(process: &'static Process, n: Value) {
         return;
     };
     let tables = process.home.tables;
-    let (bars, cells, me) = (tables.bars(), tables.cells(), process.home.me);
+    let (bars, cells) = (tables.bars(), tables.cells());
     let alive = process.home.liveness();
     let mut found = None;
     let mut version = bars.current();
@@ -75,7 +75,7 @@ fn add_to_current(process: &'static Process, n: Value) {
         }
     }
     process.note_lost();
-    cells.free_own_ended(me, |key| bars.is_gone(key.bar));
+    process.held.collect(&process.home);
 }
 
 fn cell_in(process: &'static Process, id: BarId) -> Option<(&'static Cell, bool)> {

@@ -52,7 +52,7 @@ fn a_bar_that_is_being_opened_is_not_ended_by_a_collector() {
         let before = world.open(&other(), A).expect("there is room");
         assert!(world.close(&before, A));
         world.free(before.id, A);
-        world.cells().free_own_ended(A, |_| true);
+        world.cells().free_own(A, |_, _| true);
         let collector = {
             let world = world.clone();
             thread::spawn(move || world.collect(B))

@@ -32,7 +32,7 @@ fn a_reader_never_sees_one_bars_count_under_the_next_ones_key() {
         let counter = {
             let world = world.clone();
             thread::spawn(move || {
-                world.cells().free_own_ended(A, |key| key == KEY);
+                world.cells().free_own(A, |_, key| key == KEY);
                 world.claim(NEXT, A).expect("the cell is free").add(1);
             })
         };
