@@ -1,0 +1,83 @@
+"""Makes the pictures of the docs from real runs: a program in a terminal, seen by an emulator.
+
+    python docs/pictures/make.py            # all
+    python docs/pictures/make.py ddp        # one
+
+Needs the package with its test requirements, and torch for `ddp`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from support.programs import environment  # noqa: E402
+from support.screen import Screen  # noqa: E402
+from support.terminal import Terminal  # noqa: E402
+
+CELL_WIDTH = 8.4
+LINE_HEIGHT = 19
+MARGIN = 16
+
+
+def svg(lines: list[str], command: str) -> str:
+    """The screen as an SVG: one text element a line, its columns pinned to a grid."""
+    shown = [f"$ {command}", *lines]
+    columns = max(len(line) for line in shown)
+    width = columns * CELL_WIDTH + 2 * MARGIN
+    height = len(shown) * LINE_HEIGHT + 2 * MARGIN
+    texts = []
+    for row, line in enumerate(shown):
+        if not line:
+            continue
+        y = MARGIN + (row + 0.75) * LINE_HEIGHT
+        colour = "#8b949e" if row == 0 else "#e6edf3"
+        texts.append(
+            f'<text x="{MARGIN}" y="{y:g}" fill="{colour}" xml:space="preserve" '
+            f'textLength="{len(line) * CELL_WIDTH:g}">{escape(line)}</text>'
+        )
+    style = "font: 14px ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
+        f'width="{width:g}" height="{height:g}" style="{style}">\n'
+        f'<rect width="100%" height="100%" rx="8" fill="#0d1117"/>\n' + "\n".join(texts) + "\n</svg>\n"
+    )
+
+
+def shoot(name: str, command: list[str], shown: str, moment: Callable[[Screen], bool]) -> None:
+    """Runs `command`, and keeps its screen as it is at `moment`."""
+    with Terminal(rows=12, columns=92) as terminal:
+        # One thread a rank, which torchrun would otherwise set itself and print a page about.
+        terminal.start([sys.executable, *command], env=environment(OMP_NUM_THREADS="1"))
+        terminal.wait_for(moment, timeout=120)
+        lines = terminal.visible()
+        terminal.wait(timeout=120)
+    while lines and not lines[-1]:
+        lines.pop()
+    (HERE / f"{name}.svg").write_text(svg(lines, shown))
+
+
+def _shows(pattern: str) -> Callable[[Screen], bool]:
+    return lambda screen: re.search(pattern, "\n".join(screen.visible()), re.DOTALL) is not None
+
+
+TRAIN = "examples/train_ddp.py"
+PICTURES: dict[str, Callable[[], None]] = {
+    "ddp": lambda: shoot(
+        "ddp",
+        ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", TRAIN],
+        f"torchrun --standalone --nproc-per-node 2 {TRAIN}",
+        _shows("epochs:  67%.*batches:  [4-7].%.*loss="),
+    ),
+}
+
+if __name__ == "__main__":
+    for picture in sys.argv[1:] or PICTURES:
+        PICTURES[picture]()
