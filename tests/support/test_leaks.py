@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,17 @@ from support import leaks
 pytestmark = pytest.mark.once
 
 TOKEN = "the-leak-test"
+
+
+@pytest.fixture(autouse=True)
+def a_place_and_a_machine_of_their_own(tmp_path: Path) -> Iterator[None]:
+    """Another test run on the machine must not be seen by these tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        patch.setattr(leaks, "_places", lambda: {"."})
+        patch.setattr(leaks, "_others_use_the_package", lambda _: False)
+        yield
+
 
 READ_TO_THE_END = "import sys; sys.stdin.read()"
 START_A_READER = f"""
@@ -26,13 +38,8 @@ subprocess.Popen([sys.executable, "-c", {READ_TO_THE_END!r}])
 
 @contextmanager
 def a_segment() -> Iterator[None]:
-    path = f"/dev/shm/mp_tqdm-{os.getpid()}-leaked"
-    with open(path, "x", encoding="ascii"):
-        pass
-    try:
-        yield
-    finally:
-        os.unlink(path)
+    Path("mp_tqdm-leaked").touch()
+    yield
 
 
 @contextmanager
@@ -84,7 +91,7 @@ def an_orphan() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("leak", "found"),
     [
-        (a_segment, ["segment: /dev/shm/mp_tqdm-"]),
+        (a_segment, ["segment: mp_tqdm-leaked"]),
         (a_descriptor, ["descriptor: "]),
         (a_thread, ["thread: mp-tqdm"]),
         (a_child, ["descriptor: ", "process: "]),
@@ -106,21 +113,16 @@ def test_what_is_left_is_found(
 
 
 def test_the_segment_of_this_process_is_its_own() -> None:
-    path = f"/dev/shm/mp_tqdm-{os.getpid()}-own"
     before = leaks.belongings(TOKEN)
-    with open(path, "x", encoding="ascii"):
-        try:
-            assert leaks.belongings(TOKEN) == before
-        finally:
-            os.unlink(path)
+    with open("mp_tqdm-own", "x", encoding="ascii"):
+        assert leaks.belongings(TOKEN) == before
 
 
 def test_a_segment_that_a_foreign_process_has_open_is_left_alone() -> None:
-    path = f"/dev/shm/mp_tqdm-{os.getpid()}-foreign"
     reader, writer = os.pipe()
     before = leaks.belongings(TOKEN)
     with (
-        open(path, "x", encoding="ascii") as segment,
+        open("mp_tqdm-foreign", "x", encoding="ascii") as segment,
         subprocess.Popen(
             [sys.executable, "-c", START_A_READER],
             stdin=reader,
@@ -133,7 +135,6 @@ def test_a_segment_that_a_foreign_process_has_open_is_left_alone() -> None:
         assert leaks.belongings(TOKEN) < before
     finally:
         os.close(writer)
-        os.unlink(path)
 
 
 def test_helpers_of_multiprocessing_are_ended() -> None:
