@@ -77,6 +77,11 @@ impl Locks {
         self.try_lock(libc::F_RDLCK, GATE)
     }
 
+    /// No longer counts as attached.
+    pub(crate) fn withdraw(&self) {
+        let _ = self.try_lock(libc::F_UNLCK, GATE);
+    }
+
     /// Makes sure that nobody else is attached, and keeps everybody out until the descriptor closes.
     pub(crate) fn shut(&self) -> Result<bool, Error> {
         self.try_lock(libc::F_WRLCK, GATE)
