@@ -97,10 +97,10 @@ requirements() {
   echo "$home"
 }
 
-# forget_old_requirements: those that no run has used for 30 days; one with PyTorch is gigabytes.
+# forget_old_requirements: those that no run has used for a week; one with PyTorch is gigabytes.
 forget_old_requirements() {
   local complete
-  for complete in $(find "$cache/requirements" -mindepth 2 -maxdepth 2 -name complete -mtime +30); do
+  for complete in $(find "$cache/requirements" -mindepth 2 -maxdepth 2 -name complete -mtime +7); do
     rm -rf "${complete%/complete}" "${complete%/complete}.lock"
   done
 }
