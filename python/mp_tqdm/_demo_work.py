@@ -81,8 +81,8 @@ def hold_gil(size: int) -> int:
 
 
 def size_for(seconds: float) -> int:
-    """The size with which `hold_gil` takes about that long, in millions."""
-    size = 1_000_000
+    """The size with which `hold_gil` takes about that long."""
+    size = 5_000_000
     least = math.inf  # of some rounds: a size for a disturbed one would be too small
     for _ in range(5):
         begin = perf_counter()
