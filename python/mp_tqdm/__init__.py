@@ -30,8 +30,8 @@ if __debug_build__:
     import warnings
 
     warnings.warn(
-        "mp_tqdm was built without optimisation: its counts cost ten times what they should, and no "
-        "figure measured with it means anything. Install a wheel, or build with --release.",
+        "mp_tqdm was built without optimisation: its counts cost ten times what they should, and "
+        "no figure measured with it means anything. Install a wheel, or build with --release.",
         TqdmWarning,
         stacklevel=2,
     )

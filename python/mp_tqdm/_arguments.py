@@ -15,7 +15,7 @@ def refuse_unknown(names: dict[str, Any], known: tuple[str, ...]) -> None:
     """Raises `TqdmKeyError` for keyword arguments that no bar has, naming the nearest one."""
     if not names:
         return
-    import difflib  # noqa: PLC0415 - on the way to an error only
+    import difflib
 
     hints = []
     for name in names:
@@ -24,7 +24,7 @@ def refuse_unknown(names: dict[str, Any], known: tuple[str, ...]) -> None:
     raise TqdmKeyError("Unknown argument(s): " + ", ".join(hints))
 
 
-def check(  # noqa: PLR0913 - the constructor's own
+def check(  # noqa: C901, PLR0917 - the constructor's own
     total: Any,
     initial: Any,
     mininterval: Any,

@@ -1,5 +1,9 @@
 """The bar: tqdm's surface over a counter in shared memory."""
 
+# The descriptors and functions here are the bar's own (SLF001); tqdm's parameters are all accepted,
+# those without a meaning here too (ARG002, ARG003).
+# ruff: noqa: ARG002, ARG003, SLF001
+
 from __future__ import annotations
 
 import os
@@ -14,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any, ClassVar, TextIO
 
-_HERE = os.path.dirname(__file__)  # noqa: PTH120 - pathlib alone takes longer than this import may
+    from typing_extensions import Self
+
+_HERE = os.path.dirname(__file__)
 
 
 class _NotGiven:
@@ -123,7 +129,7 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
     unit_divisor = _Look()
     unit_scale = _Look()
 
-    def __init__(  # noqa: PLR0913 - tqdm's own
+    def __init__(  # noqa: PLR0917 - tqdm's own
         self,
         iterable: Iterable[Any] | None = None,
         desc: str | None = None,
@@ -134,7 +140,7 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
         mininterval: float = 0.1,
         maxinterval: float = 10.0,
         miniters: float | None = None,
-        ascii: bool | str | None = None,  # noqa: A002
+        ascii: bool | str | None = None,
         disable: bool | None = NOT_GIVEN,  # type: ignore[assignment]
         unit: str = "it",
         unit_scale: bool | float = False,
@@ -175,10 +181,19 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
             _core.note_pass(path)
             return
         _arguments.check(
-            total, initial, mininterval, delay, smoothing, unit_divisor, ncols, nrows, desc, bar_format
+            total,
+            initial,
+            mininterval,
+            delay,
+            smoothing,
+            unit_divisor,
+            ncols,
+            nrows,
+            desc,
+            bar_format,
         )
         if ascii is None:
-            ascii = not _streams.supports_unicode(file)  # noqa: A001
+            ascii = not _streams.supports_unicode(file)
         is_off = _streams.mode() == "off"
         descriptor = None if is_off else _streams.descriptor(file)
         # Attributes one by one, and no more than 30 of them: so CPython keeps them in the object,
@@ -229,7 +244,7 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
         if postfix is not None:
             self._start_postfix(postfix)
         if descriptor is None and not is_off:
-            from mp_tqdm import _sync  # noqa: PLC0415 - most programs never need it
+            from mp_tqdm import _sync
 
             self._painter = _sync.Painter(self, position)
             self._painter.begin()
@@ -391,7 +406,7 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
             return iter(self.iterable)  # type: ignore[arg-type]
         if self._painter is not None:
             return self._painter.iterate(self.iterable)  # type: ignore[no-any-return]
-        return _core.iterate(self, self.iterable)
+        return _core.iterate(self, self.iterable)  # type: ignore[arg-type]
 
     def _counted(self, n: Any) -> bool | None:
         """After an `update` of a bar that Python code draws: draws if it is time."""
@@ -417,12 +432,12 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
 
     def _suggest(self, reduction: str) -> None:
         """Says that the line ended far from its total, and how it would have met it."""
-        import warnings  # noqa: PLC0415 - on the way to a warning only
+        import warnings
 
         warnings.warn(
             f"the bar {self.desc.rstrip(': ') or 'without desc'!r} ended far from its total "
-            f"{self.total}; combined with reduce={reduction!r} it would have met it. Pass that, or the "
-            "total that this line counts towards.",
+            f"{self.total}; combined with reduce={reduction!r} it would have met it. Pass that, or "
+            "the total that this line counts towards.",
             TqdmWarning,
             stacklevel=3,
         )
@@ -521,13 +536,10 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
         """The total, else the length of what is iterated over."""
         if self.iterable is None:
             return self.total  # type: ignore[no-any-return]
-        for size in (
-            lambda it: it.shape[0],
-            len,
-            lambda it: it.__length_hint__(),
-        ):
+        iterable: Any = self.iterable
+        for size in (lambda it: it.shape[0], len, lambda it: it.__length_hint__()):
             try:
-                return size(self.iterable)  # type: ignore[no-any-return]
+                return size(iterable)
             except (AttributeError, TypeError, IndexError):
                 continue
         return self.total  # type: ignore[no-any-return]
@@ -550,7 +562,7 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
         """Iterates over the reversed iterable, and counts."""
         forward = self.iterable
         try:
-            self.iterable = reversed(forward)  # type: ignore[arg-type, call-overload]
+            self.iterable = reversed(forward)  # type: ignore[call-overload]
             return self.__iter__()
         except AttributeError:
             message = "'tqdm' object is not reversible"
@@ -558,11 +570,11 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
         finally:
             self.iterable = forward
 
-    def __enter__(self) -> mp_tqdm:
+    def __enter__(self) -> Self:
         """The bar itself."""
         return self
 
-    def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
+    def __exit__(self, kind: object, value: object, traceback: object) -> None:
         """Closes the bar."""
         try:
             self.close()
@@ -582,24 +594,25 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
         """Equal position, as in tqdm."""
         return self is other or (isinstance(other, mp_tqdm) and self._order() == other._order())
 
-    def __lt__(self, other: Any) -> bool:
+    def __lt__(self, other: mp_tqdm) -> bool:
         """Order by position."""
         return self._order() < other._order()
 
-    def __le__(self, other: Any) -> bool:
+    def __le__(self, other: mp_tqdm) -> bool:
         """Order by position."""
         return self._order() <= other._order()
 
-    def __gt__(self, other: Any) -> bool:
+    def __gt__(self, other: mp_tqdm) -> bool:
         """Order by position."""
         return self._order() > other._order()
 
-    def __ge__(self, other: Any) -> bool:
+    def __ge__(self, other: mp_tqdm) -> bool:
         """Order by position."""
         return self._order() >= other._order()
 
     def _order(self) -> int:
-        return abs(getattr(self, "pos", 1 << 31))
+        position: int = getattr(self, "pos", 1 << 31)
+        return abs(position)
 
     def __reduce__(self) -> Any:
         """A pickled bar adds to the same bar, from whatever process of the job."""
@@ -632,7 +645,7 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
 
 
 class _Aside:
-    """Takes the lines that share a terminal or file with a stream away, for as long as it is entered."""
+    """Takes the lines that share a file with a stream away, for as long as it is entered."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -661,8 +674,8 @@ PARAMETERS = _CODE.co_varnames[1 : _CODE.co_argcount + _CODE.co_kwonlyargcount]
 
 
 def _postfix_text(pairs: Mapping[str, Any]) -> str:
-    """tqdm's text of a postfix: `loss=0.25, lr=1e-3`."""
-    from numbers import Number  # noqa: PLC0415 - only for values that are no plain numbers
+    """Gives tqdm's text of a postfix: `loss=0.25, lr=1e-3`."""
+    from numbers import Number
 
     def text(value: Any) -> str:
         if isinstance(value, Number):

@@ -28,16 +28,17 @@ def attach() -> None:
         answer = _enter(identity)
     if isinstance(answer, int):
         message = f"local rank {identity.rank} is counted by process {answer} already"
-        raise RuntimeError(message)
+        raise RuntimeError(message)  # noqa: TRY004 - an int is the answer "taken"
     slot, incarnation, place, refusals = answer
     _env.publish(os.environ, identity, slot, incarnation)
-    global _identity, _place  # noqa: PLW0603 - one attachment a process, replaced after a fork
+    global _identity, _place
     _identity, _place = identity, (slot, incarnation, place)
     if place in ("memfd", "private"):
         reach = "fork children of this process" if place == "memfd" else "this process"
         warnings.warn(
-            f"mp_tqdm found no place for shared memory ({'; '.join(refusals)}). Counting works, but "
-            f"a line shows {reach} only. Make /dev/shm writable, or set TMPDIR to a local directory.",
+            f"mp_tqdm found no place for shared memory ({'; '.join(refusals)}). Counting works, "
+            f"but a line shows {reach} only. Make /dev/shm writable, or set TMPDIR to a local "
+            "directory.",
             TqdmWarning,
             stacklevel=2,
         )

@@ -1,9 +1,13 @@
 """Draws bars from within the loop, for files that only Python code can write to.
 
-A `StringIO`, a notebook's stream or a logging shim has no descriptor that the renderer thread could
-use, so the line is written by the loop itself, by tqdm's rule: not more often than `mininterval`, and
-with a guess (`miniters`) at how many items that is, so that most updates do not ask the clock.
+A `StringIO`, a notebook's stream or a logging shim has no descriptor that the renderer thread
+could use, so the line is written by the loop itself, by tqdm's rule: not more often than
+`mininterval`, and with a guess (`miniters`) at how many items that is, so that most updates do not
+ask the clock.
 """
+
+# The bar's own other half.
+# ruff: noqa: SLF001
 
 from __future__ import annotations
 
@@ -45,8 +49,10 @@ class Painter:
         position: The line asked for, or `None` for the first free one.
     """
 
+    line: int
+
     def __init__(self, bar: Any, position: int | None) -> None:
-        self._bar = weakref.proxy(bar)
+        self._bar: Any = weakref.proxy(bar)
         self._file = bar.fp
         self._width = 0
         self._items = _Average(bar.smoothing)
@@ -189,7 +195,7 @@ class Painter:
                 flush()
         except (OSError, ValueError):
             # A closed or broken file stops the display, never the loop.
-            self._write = _write_nothing  # type: ignore[method-assign]
+            self._write = _write_nothing  # type: ignore[assignment, method-assign]
 
 
 def _write_nothing(_text: str) -> None:

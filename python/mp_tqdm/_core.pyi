@@ -1,0 +1,350 @@
+"""The native half of `mp_tqdm`: counters in shared memory, and the thread that draws them.
+
+The public names are those of `mp_tqdm`; all others here serve the package and change with it.
+
+Threads: everything may be called from any thread. Counting (`update`, `report_progress`, iterating)
+takes no lock and makes no system call but on the first call in a process and after bars were opened
+or closed. What can wait (`Bar.close`, `Bar.flush`, the fork hooks) lets go of the GIL.
+
+Forks: a child of any kind starts cold and claims counters of its own at its first count. It has no
+thread that draws. A bar that it inherited is a copy: it counts, and closing it ends the copy only.
+
+Errors: wrong arguments raise `TypeError`, `ValueError` or `OverflowError`. What goes wrong with the
+shared memory or the display never raises; counting then works for this process alone.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, SupportsFloat, SupportsIndex, TypeAlias, final
+
+from typing_extensions import Self, disjoint_base
+
+__all__ = [
+    "Bar",
+    "Counting",
+    "CountingIter",
+    "__debug_build__",
+    "__version__",
+    "after_fork_in_child",
+    "after_fork_in_parent",
+    "attach",
+    "before_fork",
+    "display_columns",
+    "format_interval",
+    "format_meter",
+    "format_num",
+    "format_sizeof",
+    "hold",
+    "inherited",
+    "is_attached",
+    "iterate",
+    "note_pass",
+    "report_progress",
+    "unhold",
+]
+
+# An int where it has 64 bits, else a float. NaN and the infinities are ignored, with one warning.
+_Number: TypeAlias = SupportsFloat | SupportsIndex
+
+# Names a bar in all processes of a job: hash of the job, index and generation of the bar's entry
+# (`None`: it counts for one process), hash of its call path, and its number there (0: a worker's).
+_Identity: TypeAlias = tuple[int, tuple[int, int] | None, int, int]
+
+__version__: str
+"""That of the package."""
+
+__debug_build__: bool
+"""Whether this was built without optimisation; nothing measured with it means anything."""
+
+def report_progress(n: _Number = 1, *, bar: object = None) -> None:
+    """Adds `n` to the job's counter, from any process or thread.
+
+    Costs some nanoseconds: report each item. What reaches no open bar is dropped and counted.
+
+    Args:
+        n: Items; may be negative, or a float.
+        bar: The key or desc of an open bar of the job, or a bar; an unknown one warns once. `None`:
+            the bar without an iterable that is open in this process, else in its nearest ancestor,
+            else in its rank, else in the process that draws; of several those with a key or a
+            reduction, then the newest.
+
+    Raises:
+        TypeError: `n` is no number, or `bar` neither text nor bar.
+    """
+
+@disjoint_base
+class Counting:
+    """The base of a bar: what is called per item. Counts nothing until `Bar.bind`."""
+
+    def update(self, n: _Number = 1) -> bool | None:
+        """Counts `n` more items.
+
+        Exact in every thread and process. After the bar's end it does nothing.
+
+        Args:
+            n: Items; may be negative, or a float.
+
+        Returns:
+            True on the first call after a frame was drawn by this process, else `None`.
+
+        Raises:
+            TypeError: `n` is no number.
+        """
+
+@final
+class CountingIter:
+    """What `iterate` returns: hands out items and counts each when the next one is asked for.
+
+    At the end, at an exception of the iterable, and when it is collected, it closes its bar.
+    """
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Any: ...
+
+def iterate(bar: Counting, iterable: Iterable[Any]) -> CountingIter:
+    """Iterates over `iterable` and counts for `bar`.
+
+    Raises:
+        TypeError: `bar` is none, or `iterable` cannot be iterated.
+    """
+
+@final
+class Bar:
+    """A bar of this process in the segment of its job, or a copy of one.
+
+    Attributes that are numbers are ints unless a float was counted or given.
+
+    Args:
+        path: Hash of the calls that led here, 64 bits: bars of one path are one bar.
+        key: The text that `report_progress(bar=...)` finds it by; empty for none.
+        named: Whether a key or a reduction was given: such a bar is reported to first.
+        reduce: How processes combine: "auto", "sum", "mean", "min", "max" or "rank".
+        iterates: Whether it has an iterable.
+        reportable: Whether reports that name no bar may reach it.
+        total: Expected items; `None`, NaN and the infinities: unknown.
+        initial: The count at the start.
+        desc: What the line begins with.
+        looks: What the line looks like: unit, ascii, bar_format, colour, unit_scale, unit_divisor,
+            smoothing, mininterval (seconds), delay (seconds), ncols, nrows.
+        leave: Keep the last line; `None`: only that of the outermost bar.
+        position: The line asked for, from 0; `None`: by the order of opening.
+        stream: Descriptor to draw on and whether it is a terminal; `None`: not drawn by a thread.
+        self_drawn: Python code draws it: each count goes through `Counting._counted`.
+        own_line: Whether a line of its own was asked for (`disable=False`).
+
+    Raises:
+        ValueError: An unknown `reduce`, or an entry of `looks` is missing.
+        MemoryError: There is no memory for a page of counters.
+    """
+
+    def __new__(
+        cls,
+        *,
+        path: int,
+        key: str,
+        named: bool,
+        reduce: str,
+        iterates: bool,
+        reportable: bool,
+        total: _Number | None,
+        initial: _Number,
+        desc: str,
+        looks: Mapping[str, Any],
+        leave: bool | None,
+        position: int | None,
+        stream: tuple[int, bool] | None,
+        self_drawn: bool,
+        own_line: bool,
+    ) -> Self: ...
+    @staticmethod
+    def copy(copy: _Identity, total: _Number | None, initial: _Number) -> Bar:
+        """Another handle of the bar that `identity` named, from whatever process of the job."""
+
+    def identity(self) -> _Identity:
+        """What a copy is made from."""
+
+    def bind(self, counting: Counting) -> None:
+        """Makes `counting.update` and its iterators count for this bar."""
+
+    @property
+    def n(self) -> int | float:
+        """Items done by this process's rank with its workers; of a job counter, by the job.
+
+        Setting it adds the value less what this thread last read, so that `bar.n += 1` beside
+        counting workers loses nothing.
+        """
+    @n.setter
+    def n(self, n: _Number) -> None: ...
+    @property
+    def n_own(self) -> int | float:
+        """Items done by this process alone, without the initial count."""
+
+    @property
+    def total(self) -> int | float | None:
+        """Expected items, `None` if unknown."""
+    @total.setter
+    def total(self, total: _Number | None) -> None: ...
+    @property
+    def initial(self) -> int | float:
+        """The count at the start; setting it leaves what `n` reads as it is."""
+    @initial.setter
+    def initial(self, initial: _Number) -> None: ...
+    @property
+    def closed(self) -> bool:
+        """Whether this handle was closed."""
+
+    @property
+    def draws(self) -> bool:
+        """Whether this process draws the job's lines."""
+
+    @property
+    def is_makers(self) -> bool:
+        """Whether the constructor made this handle, in this process: closing it ends the bar."""
+
+    @property
+    def job_frames(self) -> int:
+        """Frames drawn so far by the process that draws for the job."""
+
+    def set_desc(self, desc: str) -> None:
+        """Shows another text before the bar, from the next frame on."""
+
+    def set_postfix(self, postfix: str | dict[str, Any] | None) -> bool:
+        """Stores what follows the rate: a text, or names and values.
+
+        Returns:
+            False if some value is no plain number or text: then nothing is stored.
+        """
+
+    def set_looks(self, looks: Mapping[str, Any]) -> None:
+        """Changes how the line looks, from the next frame on."""
+
+    def close(self, leave: bool | None) -> Literal["sum", "mean"] | None:
+        """Ends this handle, and its bar if nobody else has it open.
+
+        The last line is out when it returns, or 50 ms have passed. Closing twice does nothing.
+
+        Returns:
+            The reduction under which the line would have met its total, where it is far from it.
+        """
+
+    def reset(self, total: _Number | None, initial: _Number, desc: str) -> None:
+        """Starts the bar's next number: the present one vanishes without a last line."""
+
+    def flush(self) -> None:
+        """Draws a frame now, if this process draws; waits for it at most 50 ms."""
+
+def attach(
+    job: int,
+    role: Literal["root", "rank", "worker"],
+    rank: int,
+    *,
+    parent: tuple[int, int] | None = None,
+    directories: Sequence[str],
+    world: tuple[int, int, int, int],
+    stream: tuple[int, bool] | None = None,
+    interactive: bool = False,
+    inherit: bool = False,
+) -> int | tuple[int, int, str, list[str]]:
+    """Attaches this process to a job. Done once in a process, by `mp_tqdm._job.attach`.
+
+    Args:
+        job: Hash of the job's key, 64 bits.
+        role: What the process is to the job.
+        rank: Its local rank, or that of the rank it works for.
+        parent: Slot and incarnation of the process that made it, if that is in the job.
+        directories: Where a segment may lie, best first.
+        world: Ranks on this node, ranks in all, this node's number, nodes.
+        stream: Where bars of other processes are drawn: descriptor, and whether it is a terminal.
+        interactive: Whether somebody types into this process: what did not move is left alone.
+        inherit: Whether to use the segment that a fork left mapped.
+
+    Returns:
+        Slot, incarnation, the segment's path (or "memfd" or "private") and why better places were
+        refused; or the id of the process that counts as this rank already.
+
+    Raises:
+        ValueError: An unknown role.
+        RuntimeError: There is not even private memory.
+    """
+
+def is_attached() -> bool:
+    """Whether this process is attached to a job; it is not before it counts."""
+
+def inherited() -> tuple[int, int, int, int] | None:
+    """Slot, incarnation, rank and job of the process that this one was forked from.
+
+    `None` if there is none, or once this process is attached itself.
+    """
+
+def note_pass(path: int) -> None:
+    """Counts a bar that is off, so that the numbers of later bars agree between ranks."""
+
+def hold() -> None:
+    """Takes the lines off this process's terminals and draws none until `unhold`, at most 1 s."""
+
+def unhold() -> None:
+    """Draws again after `hold`."""
+
+def before_fork() -> None:
+    """Ends the thread that draws, at most 0.5 s later; none starts until all forks are over."""
+
+def after_fork_in_parent() -> None:
+    """Starts the thread again, once no other thread forks."""
+
+def after_fork_in_child() -> None:
+    """Forgets the parent's counters, where the kernel did not wipe them by itself."""
+
+def display_columns(text: str) -> int:
+    """Columns that a text takes on a terminal, without its escape sequences."""
+
+def format_sizeof(num: _Number, suffix: str = "", divisor: _Number = 1000) -> str:
+    """A number with the prefixes k, M, G and so on, in three significant digits."""
+
+def format_interval(t: _Number) -> str:
+    """Seconds as `[H:]MM:SS`."""
+
+def format_num(n: Any) -> str:
+    """A number with three significant digits, if that is shorter than all its digits."""
+
+def format_meter(
+    n: _Number,
+    total: _Number | None,
+    elapsed: float,
+    ncols: int | None = None,
+    prefix: str | None = "",
+    ascii: bool | str | None = False,
+    unit: str | None = "it",
+    unit_scale: bool | float | None = False,
+    rate: float | None = None,
+    bar_format: str | None = None,
+    postfix: Any = None,
+    unit_divisor: _Number | None = 1000,
+    initial: _Number | None = 0,
+    colour: str | None = None,
+    *,
+    job_fraction: float | None = None,
+    job_remaining_s: float | None = None,
+    job_note: str | None = None,
+    **extra_kwargs: Any,
+) -> str:
+    """One line of progress, byte for byte tqdm's.
+
+    Args:
+        n: Items done.
+        total: Items to do; `None`: unknown.
+        elapsed: Seconds.
+        ncols: Columns; `None`: a bar of ten; 0: no bar.
+        prefix: What the line begins with.
+        ascii: `True`, or the characters of the bar from empty to full.
+        unit: What one item is called.
+        unit_scale: `True` for k, M, G; a number multiplies the counts.
+        rate: Items a second; `None`: the average.
+        bar_format: Template with tqdm's fields.
+        postfix: What follows the rate.
+        unit_divisor: The step between two prefixes.
+        initial: The count at the start.
+        colour: Name or `#rrggbb`.
+        job_fraction: The part done of the whole job, where it is not `n / total`.
+        job_remaining_s: Seconds left of the whole job, where this line's rate does not tell.
+        job_note: A remark behind the postfix.
+        **extra_kwargs: More that a template names.
+    """
