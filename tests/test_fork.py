@@ -1,4 +1,4 @@
-"""A fork beside a live renderer: no warning, no deadlock, and children that count but never draw."""
+"""A fork beside a live renderer: no warning, no deadlock; children count and never draw."""
 
 import sys
 from collections.abc import Callable

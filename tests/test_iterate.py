@@ -2,7 +2,7 @@
 
 import io
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -65,17 +65,17 @@ def test_an_unfinished_item_does_not_count_after_a_break(bar_type: Bar) -> None:
 
 
 def test_an_exception_of_the_iterator_arrives_as_without_a_bar() -> None:
-    class Special(Exception):
+    class SpecialError(Exception):
         pass
 
-    error = Special("from within")
+    error = SpecialError("from within")
 
     def items() -> Iterator[int]:
         yield 1
         raise error
 
     bar = mp_tqdm(items())
-    with pytest.raises(Special) as caught:
+    with pytest.raises(SpecialError) as caught:
         list(bar)
     assert caught.value is error
     names = [entry.name for entry in caught.traceback]
@@ -89,7 +89,7 @@ def test_an_exception_of_the_iterator_arrives_as_without_a_bar() -> None:
 
 def test_an_exception_in_the_body_leaves_the_count_and_the_bar_goes() -> None:
     bar = mp_tqdm(range(10))
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012
         for item in bar:
             1 // (item - 3)
     assert bar.n == 3
@@ -98,7 +98,7 @@ def test_an_exception_in_the_body_leaves_the_count_and_the_bar_goes() -> None:
 def test_a_generator_that_iterates_can_be_closed() -> None:
     bars = []
 
-    def items() -> Iterator[int]:
+    def items() -> Generator[int, None, None]:
         bar = mp_tqdm(range(10))
         bars.append(bar)
         yield from bar
