@@ -5,71 +5,17 @@ use std::thread::{self, ThreadId};
 
 use mp_tqdm_counters::sync::{AtomicU64, Ordering};
 use mp_tqdm_counters::{
-    BY_WORKERS, BarId, BarView, CALLER_TRAITS_SHIFT, Cell, CellKey, CellView, FED, HotEntry,
-    ITERATES, Identity, Opening, ProcessId, REPORTABLE, Reduction, Role, Value, combine,
+    BY_WORKERS, BarId, BarView, Cell, CellKey, CellView, HotEntry, Identity, Opening, ProcessId,
+    REPORTABLE, Reduction, Role, Value, combine,
 };
 use pyo3::Python;
 
 use crate::process::{Process, attached, lock, now_ns};
+use crate::traits::{SELF_DRAWN, reduction_of};
 use crate::{entries, hot};
 
 /// Frames that this process drew: `update` returns True on the first call after one.
 pub(crate) static FRAMES: AtomicU64 = AtomicU64::new(0);
-
-/// What `reduce=` says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reduce {
-    Auto = 0,
-    Sum = 1,
-    Mean = 2,
-    Min = 3,
-    Max = 4,
-    Rank = 5,
-}
-
-/// What `leave=` says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Leave {
-    No = 0,
-    Yes = 1,
-    /// Only the outermost line.
-    IfFirst = 2,
-}
-
-const REDUCE_SHIFT: u32 = CALLER_TRAITS_SHIFT;
-const LEAVE_SHIFT: u32 = CALLER_TRAITS_SHIFT + 3;
-/// Drawn by Python code of its process, not by the renderer.
-pub(crate) const SELF_DRAWN: u32 = 1 << (CALLER_TRAITS_SHIFT + 5);
-/// `set_description` was called: the desc is shown as it is, whatever others began with.
-pub(crate) const DESC_SET: u32 = 1 << (CALLER_TRAITS_SHIFT + 6);
-
-pub(crate) fn traits_of(reduce: Reduce, leave: Leave) -> u32 {
-    (reduce as u32) << REDUCE_SHIFT | (leave as u32) << LEAVE_SHIFT
-}
-
-pub(crate) fn leave_of(traits: u32) -> Leave {
-    match traits >> LEAVE_SHIFT & 3 {
-        0 => Leave::No,
-        2 => Leave::IfFirst,
-        _ => Leave::Yes,
-    }
-}
-
-/// How the processes of a bar combine; `owner` is the rank that draws.
-pub(crate) fn reduction_of(traits: u32, owner: mp_tqdm_counters::Rank) -> Reduction {
-    let iterates = traits & ITERATES != 0;
-    match traits >> REDUCE_SHIFT & 7 {
-        1 if iterates => Reduction::Shards,
-        1 => Reduction::Job,
-        2 => Reduction::Mean,
-        3 => Reduction::Min,
-        4 => Reduction::Max,
-        5 => Reduction::Rank(owner),
-        _ if traits & BY_WORKERS != 0 => Reduction::Shards,
-        _ if traits & FED != 0 && !iterates => Reduction::Job,
-        _ => Reduction::Mean,
-    }
-}
 
 /// The hot entry of a bar, kept from number to number (`reset`): an iterator that runs meanwhile has
 /// its address, and would count for whoever got it next.

@@ -9,16 +9,18 @@ use mp_tqdm_counters::{
     BY_WORKERS, BarId, ITERATES, Identity, NAMED, OWN_LINE, Opening, REPORTABLE, Role,
 };
 use mp_tqdm_render::{Ended, monotonic};
-use pyo3::exceptions::{PyMemoryError, PyValueError};
+use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFloat, PyInt, PyString};
+use pyo3::types::PyDict;
 
-use crate::bar::{BarCore, DESC_SET, Leave, Reduce, SELF_DRAWN, traits_of};
+use crate::arguments::{leave_of, looks_of, packed_postfix, reduce_of};
+use crate::bar::BarCore;
 use crate::hot;
 use crate::number::{to_python, total_of, value_of};
 use crate::process::{Process, attached, now_ns};
 use crate::stage::{LAST_FRAME, Local};
-use crate::style::{Ascii, Looks, PostfixPacker};
+use crate::style::Looks;
+use crate::traits::{DESC_SET, SELF_DRAWN, traits_of};
 
 /// What a bar was opened with: enough to open its next number (`reset`).
 struct Spec {
@@ -476,96 +478,6 @@ fn open(
         process.stage.attend(process);
     }
     Ok(core)
-}
-
-fn reduce_of(text: &str) -> PyResult<Reduce> {
-    Ok(match text {
-        "auto" => Reduce::Auto,
-        "sum" => Reduce::Sum,
-        "mean" => Reduce::Mean,
-        "min" => Reduce::Min,
-        "max" => Reduce::Max,
-        "rank" => Reduce::Rank,
-        _ => {
-            let text = format!(
-                "reduce should be 'auto', 'sum', 'mean', 'min', 'max' or 'rank', found {text:?}"
-            );
-            return Err(PyValueError::new_err(text));
-        }
-    })
-}
-
-fn leave_of(leave: Option<bool>) -> Leave {
-    match leave {
-        Some(true) => Leave::Yes,
-        Some(false) => Leave::No,
-        None => Leave::IfFirst,
-    }
-}
-
-fn looks_of(given: &Bound<'_, PyDict>) -> PyResult<Looks> {
-    fn get<'py, T>(given: &Bound<'py, PyDict>, name: &str) -> PyResult<T>
-    where
-        T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
-    {
-        match given.get_item(name)? {
-            Some(value) => value.extract(),
-            None => Err(PyValueError::new_err(format!("looks should have {name:?}"))),
-        }
-    }
-    let ascii = match given.get_item("ascii")? {
-        Some(steps) if steps.is_instance_of::<PyString>() => Ascii::Custom(steps.extract()?),
-        Some(flag) if flag.is_truthy()? => Ascii::Yes,
-        _ => Ascii::No,
-    };
-    let size = |name| get::<Option<u32>>(given, name);
-    Ok(Looks {
-        unit: get(given, "unit")?,
-        ascii,
-        bar_format: get::<Option<String>>(given, "bar_format")?.unwrap_or_default(),
-        colour: get::<Option<String>>(given, "colour")?.unwrap_or_default(),
-        unit_scale: get::<Option<f64>>(given, "unit_scale")?.unwrap_or(0.0),
-        unit_divisor: get(given, "unit_divisor")?,
-        smoothing: get(given, "smoothing")?,
-        mininterval_s: get::<f64>(given, "mininterval").map(|asked| {
-            // tqdm's default, which nobody asked for: the output's own schedule holds.
-            if asked.to_bits() == 0.1_f64.to_bits() {
-                f64::NAN
-            } else {
-                asked
-            }
-        })?,
-        delay_s: get(given, "delay")?,
-        ncols: size("ncols")?,
-        nrows: size("nrows")?,
-    })
-}
-
-/// A postfix, packed as values; `None` where a value is of another kind.
-fn packed_postfix(given: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
-    if given.is_none() {
-        return Ok(Some(Vec::new()));
-    }
-    if let Ok(text) = given.cast::<PyString>() {
-        return Ok(Some(PostfixPacker::text_alone(&text.to_string_lossy())));
-    }
-    let mut packer = PostfixPacker::new();
-    for (key, value) in given.cast::<PyDict>()? {
-        let key = key.cast::<PyString>()?.to_string_lossy();
-        if value.is_instance_of::<PyFloat>() {
-            packer.float(&key, value.extract()?);
-        } else if value.is_exact_instance_of::<PyInt>() {
-            match value.extract() {
-                Ok(value) => packer.int(&key, value),
-                Err(_) => return Ok(None),
-            }
-        } else if let Ok(text) = value.cast::<PyString>() {
-            packer.text(&key, &text.to_string_lossy());
-        } else {
-            return Ok(None);
-        }
-    }
-    Ok(Some(packer.finish()))
 }
 
 /// The bar that a Python bar stands for, if the object is one.

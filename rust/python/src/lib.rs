@@ -1,17 +1,21 @@
 //! The native module `mp_tqdm._core`: joins the counters and the renderer, and binds them to Python.
 
+mod arguments;
 mod bar;
 mod entries;
 mod format;
+mod group;
 mod handle;
 mod held;
 mod hot;
+mod line;
 mod number;
 mod process;
 mod report;
 mod scene;
 mod stage;
 mod style;
+mod traits;
 
 use pyo3::prelude::*;
 

@@ -1,0 +1,47 @@
+//! The bars of a segment, each with all entries and cells that stand for it.
+
+use mp_tqdm_counters::{BarId, BarState, BarView, Cell, CellView};
+
+use crate::process::Process;
+
+/// A bar with all entries and cells that stand for it.
+pub(crate) struct Group {
+    pub(crate) view: BarView,
+    /// Two processes that open a bar at once may make two entries for it.
+    pub(crate) ids: Vec<BarId>,
+    pub(crate) cells: Vec<CellView>,
+}
+
+/// All bars, in the order of their lines.
+pub(crate) fn groups(process: &Process) -> Vec<Group> {
+    let (bars, cells) = (process.home.tables.bars(), process.home.tables.cells());
+    let mut groups: Vec<Group> = Vec::new();
+    for view in bars.views() {
+        match groups
+            .iter_mut()
+            .find(|group| group.view.identity == view.identity)
+        {
+            Some(group) => {
+                group.ids.push(view.id);
+                if view.state == BarState::Open && group.view.state == BarState::Ended {
+                    group.view = view;
+                }
+            }
+            None => groups.push(Group {
+                view,
+                ids: vec![view.id],
+                cells: Vec::new(),
+            }),
+        }
+    }
+    for cell in cells.used().filter_map(Cell::read) {
+        if let Some(group) = groups
+            .iter_mut()
+            .find(|group| group.ids.contains(&cell.key.bar))
+        {
+            group.cells.push(cell);
+        }
+    }
+    groups.sort_by_key(|group| (group.view.position.unwrap_or(0), group.view.sequence));
+    groups
+}
