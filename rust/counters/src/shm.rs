@@ -66,10 +66,10 @@ fn as_tables(address: NonNull<libc::c_void>) -> &'static Tables {
 pub struct HotEntry {
     /// The cell to count into; null: cold.
     pub cell: AtomicPtr<crate::cell::Cell>,
-    /// The owner's frame count at the last look.
-    pub seen_frames: AtomicU64,
-    /// The version of "current bar" that `cell` was found under.
-    pub seen_current: AtomicU64,
+    /// A word whose change sends the next count to the cold path.
+    pub watched: AtomicPtr<AtomicU64>,
+    /// What `watched` was when the cold path last looked.
+    pub seen: AtomicU64,
     /// The caller's own state; forgotten at a fork like the rest.
     pub state: AtomicPtr<()>,
 }
