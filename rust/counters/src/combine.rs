@@ -2,7 +2,7 @@
 
 use crate::cell::CellView;
 use crate::tag::{CellState, Liveness, Rank};
-use crate::value::Value;
+use crate::value::{Value, saturated};
 
 /// How a bar combines its processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,7 +158,7 @@ pub fn combine(cells: &[CellView], reduction: Reduction, alive: &impl Liveness) 
             let all = sum(&mut totals.iter().copied());
             let known = totals.len() == count;
             if known && count > 1 && all.as_f64() > 0.0 {
-                fraction = Some(done.as_f64() / all.as_f64());
+                fraction = Some(saturated(done.as_f64() / all.as_f64()));
             }
             (
                 done.floor_mean(count),

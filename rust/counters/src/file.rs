@@ -4,24 +4,30 @@
 //! The naive order (open, check, unlink) split 1,896 of 180,000 attaches of a trial into two segments;
 //! this one none. Each step may be the last of the process that takes it: what it leaves is either
 //! unnamed, or whole, or swept by the next job.
+//!
+//! Whoever comes asks first for the gate alone. Two that asked for it together with others would find
+//! each other there, and each would take a leftover for a segment in use.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, FallocateFlags, OFlag, fallocate, open};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, lstat};
 use nix::sys::statfs::{FsType, statfs};
-use nix::unistd::{LinkatFlags, getuid, linkat, unlink};
+use nix::unistd::{getuid, linkat, unlink};
 
 use crate::error::Error;
 use crate::layout::{SEGMENT_BYTES, Seen, Tables};
 use crate::locks::Locks;
 use crate::shm;
 
-/// How often a process tries to attach while others publish and unlink under the same name.
+/// How often a process tries to attach while others publish and unlink under the same name: at first
+/// at once, then a millisecond apart, for one of them may have lost its processor.
 const ATTACH_TRIES: usize = 200;
+const HASTY_TRIES: usize = 50;
 const PRIVATE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 
 /// A mapped segment and the locks that this process holds on it: so far only the gate.
@@ -33,6 +39,15 @@ pub(crate) struct Opened {
     pub(crate) created: bool,
 }
 
+/// What to do with a whole segment of the job that nobody is attached to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leftover {
+    /// Go on in it: workers come and go while their parent has no bar and is not attached.
+    Keep,
+    /// Start afresh: its processes were killed, and their counts are another run's.
+    Replace,
+}
+
 /// Name of a job's segment: readable by people who look into `/dev/shm`, one for each user.
 pub(crate) fn name_of(job: u64) -> String {
     format!("{}{job:016x}", prefix())
@@ -42,19 +57,29 @@ fn prefix() -> String {
     format!("mp_tqdm-{}-", getuid())
 }
 
+/// What the name of a file begins with that is not published yet, where a file must have one.
+fn private_prefix() -> String {
+    format!("{}new-", prefix())
+}
+
 /// Attaches to the job's segment in `directory`, or makes it.
-pub(crate) fn open_or_create(directory: &Path, job: u64) -> Result<Opened, Error> {
+pub(crate) fn open_or_create(
+    directory: &Path,
+    job: u64,
+    leftover: Leftover,
+) -> Result<Opened, Error> {
     refuse_network(directory)?;
     let path = directory.join(name_of(job));
-    for _ in 0..ATTACH_TRIES {
-        match attach(&path, job)? {
+    for attempt in 0..ATTACH_TRIES {
+        match attach(&path, job, leftover)? {
             Attempt::Done(opened) => return Ok(opened),
             Attempt::Missing => {
                 if let Some(opened) = create(directory, &path, job)? {
                     return Ok(opened);
                 }
             }
-            Attempt::Again => std::thread::yield_now(),
+            Attempt::Again if attempt < HASTY_TRIES => std::thread::yield_now(),
+            Attempt::Again => std::thread::sleep(Duration::from_millis(1)),
         }
     }
     Err(Error::Contended)
@@ -66,7 +91,7 @@ enum Attempt {
     Again,
 }
 
-fn attach(path: &Path, job: u64) -> Result<Attempt, Error> {
+fn attach(path: &Path, job: u64, leftover: Leftover) -> Result<Attempt, Error> {
     let flags = OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
     let file = match open(path, flags, Mode::empty()) {
         Ok(file) => file,
@@ -86,24 +111,35 @@ fn attach(path: &Path, job: u64) -> Result<Attempt, Error> {
     }
     check(&stat)?;
     let locks = Locks::new(file)?;
-    if !locks.enter()? || !is_whole(path, locks.file()) {
+    let is_alone = locks.shut()?;
+    if !is_alone && !locks.enter()? {
         return Ok(Attempt::Again);
     }
-    // A shorter file is a creator's that died half-way; touching its missing pages would kill us.
+    let stat = fstat(locks.file()).map_err(Error::system("inspect the segment"))?;
+    if !is_whole(path, &stat) {
+        return Ok(Attempt::Again);
+    }
+    // Nobody who is careful makes a shorter file or one with holes; touching what is missing in it
+    // could kill us.
     let seen = if usize::try_from(stat.st_size).is_ok_and(|size| size >= SEGMENT_BYTES) {
+        allocate(locks.file())?;
         let tables = shm::map_file(locks.file())?;
         (tables.inspect(job), Some(tables))
     } else {
         (Seen::Nonsense, None)
     };
     match seen {
-        (Seen::Ours, Some(tables)) => Ok(Attempt::Done(Opened {
-            tables,
-            locks,
-            created: false,
-        })),
-        // With nobody attached it is a leftover: the next try starts afresh.
-        _ if unlink_if_alone(path, &locks) => Ok(Attempt::Again),
+        (Seen::Ours, Some(tables)) if !is_alone || leftover == Leftover::Keep => {
+            // Turns a write lock into a read lock at one stroke.
+            locks.enter()?;
+            Ok(Attempt::Done(Opened {
+                tables,
+                locks,
+                created: false,
+            }))
+        }
+        // The next try starts afresh.
+        _ if is_alone && unlink_if_alone(path, &locks) => Ok(Attempt::Again),
         (Seen::Version(found), _) => Err(Error::Version {
             expected: crate::layout::LAYOUT_VERSION,
             found,
@@ -113,8 +149,8 @@ fn attach(path: &Path, job: u64) -> Result<Attempt, Error> {
 }
 
 /// Whether the path still names the open file, and it has this one name only.
-fn is_whole(path: &Path, file: &OwnedFd) -> bool {
-    fstat(file).is_ok_and(|stat| stat.st_nlink == 1 && leads_to(path, &stat))
+fn is_whole(path: &Path, stat: &FileStat) -> bool {
+    stat.st_nlink == 1 && leads_to(path, stat)
 }
 
 fn leads_to(path: &Path, stat: &FileStat) -> bool {
@@ -138,33 +174,24 @@ fn check(stat: &FileStat) -> Result<(), Error> {
 /// Makes a segment and gives it its name; `None` if another process was quicker.
 fn create(directory: &Path, path: &Path, job: u64) -> Result<Option<Opened>, Error> {
     let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
-    let (file, private) = match open(directory, flags | OFlag::O_TMPFILE, PRIVATE) {
-        Ok(file) => (file, None),
-        // File systems without unnamed files: a name that nobody else would choose.
+    match open(directory, flags | OFlag::O_TMPFILE, PRIVATE) {
+        Ok(file) => publish(file, path, job),
+        // File systems without unnamed files: a name that hardly anybody else would choose.
         Err(_) => {
-            let own = directory.join(format!("{}new-{}", prefix(), std::process::id()));
+            let own = directory.join(format!("{}{}", private_prefix(), std::process::id()));
+            let file = open_own(&own)?;
+            let published = publish(file, path, job);
             let _ = unlink(&own);
-            let file = open(
-                &own,
-                flags | OFlag::O_EXCL | OFlag::O_CREAT | OFlag::O_NOFOLLOW,
-                PRIVATE,
-            )
-            .map_err(Error::system("create the segment"))?;
-            (file, Some(own))
+            published
         }
-    };
-    let made = fill(file, job).and_then(|(tables, locks)| {
-        let linked = publish(&locks, private.as_deref(), path)?;
-        Ok(linked.then_some(Opened {
-            tables,
-            locks,
-            created: true,
-        }))
-    });
-    if let Some(own) = private {
-        let _ = unlink(&own);
     }
-    made
+}
+
+fn open_own(own: &Path) -> Result<OwnedFd, Error> {
+    let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+    let _ = unlink(own);
+    open(own, flags | OFlag::O_EXCL | OFlag::O_CREAT, PRIVATE)
+        .map_err(Error::system("create the segment"))
 }
 
 fn fill(file: OwnedFd, job: u64) -> Result<(&'static Tables, Locks), Error> {
@@ -183,16 +210,26 @@ fn allocate(file: &OwnedFd) -> Result<(), Error> {
         .map_err(Error::system("allocate the segment"))
 }
 
-fn publish(locks: &Locks, private: Option<&Path>, path: &Path) -> Result<bool, Error> {
+/// Fills the file and links it, through its descriptor: a name of its own may lead to another file by
+/// now, of a process with the same id in another pid namespace. `None` if the name is taken, or if a
+/// sweeper took the file for a dead process's.
+fn publish(file: OwnedFd, path: &Path, job: u64) -> Result<Option<Opened>, Error> {
     use std::os::fd::AsRawFd;
-    let unnamed = PathBuf::from(format!("/proc/self/fd/{}", locks.file().as_raw_fd()));
-    let (from, follow) = match private {
-        Some(own) => (own, LinkatFlags::empty()),
-        None => (unnamed.as_path(), AtFlags::AT_SYMLINK_FOLLOW),
-    };
-    match linkat(AT_FDCWD, from, AT_FDCWD, path, follow) {
-        Ok(()) => Ok(true),
-        Err(Errno::EEXIST) => Ok(false),
+    let (tables, locks) = fill(file, job)?;
+    let opened = PathBuf::from(format!("/proc/self/fd/{}", locks.file().as_raw_fd()));
+    match linkat(
+        AT_FDCWD,
+        &opened,
+        AT_FDCWD,
+        path,
+        AtFlags::AT_SYMLINK_FOLLOW,
+    ) {
+        Ok(()) => Ok(Some(Opened {
+            tables,
+            locks,
+            created: true,
+        })),
+        Err(Errno::EEXIST | Errno::ENOENT) => Ok(None),
         Err(errno) => Err(Error::system("publish the segment")(errno)),
     }
 }
@@ -214,7 +251,13 @@ pub(crate) fn create_memfd(job: u64) -> Result<Opened, Error> {
 /// Nobody can attach in between: they need the gate, which this process holds for writing until its
 /// descriptor closes.
 pub(crate) fn unlink_if_alone(path: &Path, locks: &Locks) -> bool {
-    locks.shut().unwrap_or(false) && is_whole(path, locks.file()) && unlink(path).is_ok()
+    unlink_if(path, locks, is_whole)
+}
+
+fn unlink_if(path: &Path, locks: &Locks, named: fn(&Path, &FileStat) -> bool) -> bool {
+    locks.shut().unwrap_or(false)
+        && fstat(locks.file()).is_ok_and(|stat| named(path, &stat))
+        && unlink(path).is_ok()
 }
 
 /// Removes what jobs that were killed whole have left in `directory`.
@@ -222,9 +265,10 @@ pub(crate) fn sweep(directory: &Path, own: &Locks) {
     let Ok(entries) = std::fs::read_dir(directory) else {
         return;
     };
-    let prefix = prefix();
+    let (prefix, private) = (prefix(), private_prefix());
     for entry in entries.flatten() {
-        if !entry.file_name().to_string_lossy().starts_with(&prefix) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with(&prefix) {
             continue;
         }
         let path = entry.path();
@@ -237,7 +281,12 @@ pub(crate) fn sweep(directory: &Path, own: &Locks) {
             && let Ok(locks) = Locks::new(file)
             && locks.inode != own.inode
         {
-            unlink_if_alone(&path, &locks);
+            if name.starts_with(&private) {
+                // Its creator may have died when the file had its public name already.
+                unlink_if(&path, &locks, leads_to);
+            } else {
+                unlink_if_alone(&path, &locks);
+            }
         }
     }
 }
@@ -272,5 +321,64 @@ fn refuse_network(directory: &Path) -> Result<(), Error> {
         Err(Error::NetworkFileSystem)
     } else {
         Ok(())
+    }
+}
+
+#[cfg(all(test, not(mp_tqdm_loom)))]
+mod tests {
+    use super::*;
+
+    const JOB: u64 = 7;
+
+    /// Files made as where all files have names.
+    struct Named {
+        directory: PathBuf,
+        own: PathBuf,
+        path: PathBuf,
+    }
+
+    impl Named {
+        fn new(test: &str) -> Self {
+            let name = format!("mp-tqdm-file-{test}-{}", std::process::id());
+            let directory = std::env::temp_dir().join(name);
+            std::fs::create_dir_all(&directory).expect("the directory is writable");
+            Self {
+                own: directory.join(format!("{}1", private_prefix())),
+                path: directory.join(name_of(JOB)),
+                directory,
+            }
+        }
+
+        fn names(&self) -> usize {
+            let names = std::fs::read_dir(&self.directory);
+            names.expect("the directory is there").count()
+        }
+    }
+
+    impl Drop for Named {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.directory);
+        }
+    }
+
+    #[test]
+    fn a_creator_never_publishes_the_file_of_another_one_with_its_pid() {
+        let named = Named::new("same-pid");
+        let mine = open_own(&named.own).unwrap();
+        let _theirs = open_own(&named.own).unwrap();
+        assert!(publish(mine, &named.path, JOB).unwrap().is_none());
+        assert!(!named.path.exists());
+    }
+
+    #[test]
+    fn what_a_creator_left_that_died_between_its_two_names_is_swept() {
+        let named = Named::new("two-names");
+        let file = open_own(&named.own).unwrap();
+        drop(publish(file, &named.path, JOB).unwrap().unwrap());
+        let other = Named::new("two-names-other");
+        let opened = open_or_create(&other.directory, JOB, Leftover::Keep).unwrap();
+        sweep(&named.directory, &opened.locks);
+        sweep(&named.directory, &opened.locks);
+        assert_eq!(named.names(), 0);
     }
 }

@@ -4,13 +4,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::file::{self, Opened};
+use crate::file::{self, Leftover, Opened};
 use crate::layout::{MAX_PROCESSES, Tables};
 use crate::locks::{LockLiveness, Locks};
 use crate::process::Role;
 use crate::report::Reporter;
 use crate::shm;
-use crate::tag::{ProcessId, Rank};
+use crate::tag::{Liveness, ProcessId, Rank};
 
 /// Where the segment is, best first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +93,11 @@ impl Home {
     }
 
     fn attach_in(directory: &Path, application: &Application) -> Result<Self, Error> {
-        let opened = file::open_or_create(directory, application.job)?;
+        let leftover = match application.role {
+            Role::Worker => Leftover::Keep,
+            Role::Root | Role::Rank => Leftover::Replace,
+        };
+        let opened = file::open_or_create(directory, application.job, leftover)?;
         let path = directory.join(file::name_of(application.job));
         if opened.created {
             file::sweep(directory, &opened.locks);
@@ -210,19 +214,31 @@ impl Home {
     }
 
     /// Leaves the job at a clean exit: counts stay for others to show and to go on from; the last one
-    /// out removes the file. A worker leaves that to those who started it.
+    /// out removes the file. A worker leaves that to those who started it, while they live.
     pub fn leave(&self) {
         self.tables.cells().release_all(self.me);
         let Some(locks) = &self.locks else { return };
+<<<<<<< Updated upstream
         // First: two that leave in the same moment, each attached until it is gone, would each take
         // the other for one who stays (3 of 20 jobs with two ranks left their file). The last to
         // withdraw finds nobody.
         locks.withdraw();
         if self.role != Role::Worker
             && let Rung::File(path) = &self.rung
+=======
+        if let Rung::File(path) = &self.rung
+            && locks.go_out().is_ok()
+            && (self.role != Role::Worker || self.is_orphan())
+>>>>>>> Stashed changes
         {
             file::unlink_if_alone(path, locks);
         }
+    }
+
+    fn is_orphan(&self) -> bool {
+        let parent = self.tables.processes().view(self.me);
+        let parent = parent.and_then(|view| view.parent);
+        parent.is_some_and(|parent| self.liveness().is_dead(parent))
     }
 }
 

@@ -66,27 +66,36 @@ impl Value {
         }
     }
 
-    /// The inverse of [`Value::to_bits`]; any bits are some number.
+    /// The inverse of [`Value::to_bits`]; any bits are some finite number.
     pub(crate) const fn from_bits(bits: u64, is_float: bool) -> Self {
         if is_float {
-            Self::Float(f64::from_bits(bits))
+            Self::Float(saturated(f64::from_bits(bits)))
         } else {
             Self::Int(bits.cast_signed())
         }
     }
 }
 
+/// The nearest finite number; 0 for what is no number.
+pub(crate) const fn saturated(value: f64) -> f64 {
+    if value.is_nan() {
+        0.0
+    } else {
+        value.clamp(f64::MIN, f64::MAX)
+    }
+}
+
 impl Add for Value {
     type Output = Self;
 
-    /// Exact for integers; where the sum leaves 64 bits it goes on as a float.
+    /// Exact for integers; where the sum leaves 64 bits it goes on as a float, which saturates.
     fn add(self, other: Self) -> Self {
         if let (Self::Int(a), Self::Int(b)) = (self, other)
             && let Some(sum) = a.checked_add(b)
         {
             return Self::Int(sum);
         }
-        Self::Float(self.as_f64() + other.as_f64())
+        Self::Float(saturated(self.as_f64() + other.as_f64()))
     }
 }
 
@@ -100,7 +109,7 @@ impl Sub for Value {
         {
             return Self::Int(difference);
         }
-        Self::Float(self.as_f64() - other.as_f64())
+        Self::Float(saturated(self.as_f64() - other.as_f64()))
     }
 }
 
