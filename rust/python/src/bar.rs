@@ -395,7 +395,8 @@ impl BarCore {
         let is_shards = view.has(BY_WORKERS);
         if is_shards && left == 0 {
             // The next task goes on in this cell; what has been counted stays in the line.
-            if let Some(cell) = cell {
+            // Unless a copy of the bar counts into it here: two processes in one cell lose counts.
+            if let Some(cell) = cell.filter(|cell| !process.held.has(cell)) {
                 cell.release(home.me);
             }
         }

@@ -128,6 +128,34 @@ struct Farewell {
     reduction: Option<&'static str>,
 }
 
+/// Ends a handle without a last line; if the bar is over, its place goes to the next one.
+fn depart(process: &'static Process, core: &BarCore) {
+    core.seal(process);
+    let is_over = core.part(process) && core.is_makers(process);
+    let Some(id) = core.id.filter(|_| is_over) else {
+        return;
+    };
+    let home = &process.home;
+    process.stage.shared().local.remove(&id);
+    // Elsewhere the owner draws the last line and then gives the place back.
+    let owner = home.tables.ownership().owner();
+    if owner.is_none_or(|owner| owner.process == home.me) {
+        home.tables
+            .bars()
+            .free(&home.tables.cells(), id, home.me, &home.liveness());
+    }
+}
+
+/// A constructor that was interrupted leaves nobody who could close the bar.
+impl Drop for Bar {
+    fn drop(&mut self) {
+        let core = self.core();
+        if let Some(process) = hot::process().filter(|_| !core.is_closed()) {
+            depart(process, &core);
+        }
+    }
+}
+
 /// The owner's `close` ends the line of all copies; those that are about to finish get a moment.
 fn wait_for_copies(process: &Process, core: &BarCore) {
     if process.world.local_world < 2 || core.identity.pass == 0 {
@@ -349,20 +377,8 @@ impl Bar {
                 Self::farewell(process, &core, spec, leave)
             })
         });
-        core.seal(process);
-        let is_over = core.part(process) && spec.is_some();
         py.detach(|| {
-            if let Some(id) = core.id.filter(|_| is_over) {
-                let home = &process.home;
-                process.stage.shared().local.remove(&id);
-                // Elsewhere the owner draws the last line and then gives the place back.
-                let owner = home.tables.ownership().owner();
-                if owner.is_none_or(|owner| owner.process == home.me) {
-                    home.tables
-                        .bars()
-                        .free(&home.tables.cells(), id, home.me, &home.liveness());
-                }
-            }
+            depart(process, &core);
             if farewell.is_drawn {
                 process.stage.flush(process);
             }
@@ -384,17 +400,7 @@ impl Bar {
         let process = process(py)?;
         let old = self.core();
         if !old.is_closed() {
-            old.seal(process);
-            if old.part(process)
-                && let Some(id) = old.id
-            {
-                let home = &process.home;
-                process.stage.shared().local.remove(&id);
-                let tables = home.tables;
-                tables
-                    .bars()
-                    .free(&tables.cells(), id, home.me, &home.liveness());
-            }
+            depart(process, &old);
         }
         let new = open(process, spec, total, initial, desc, Some(&old))?;
         *self.core.write().unwrap_or_else(PoisonError::into_inner) = new;

@@ -23,6 +23,10 @@ impl Held {
         *lock(&self.0).entry(address(cell)).or_insert(0) += 1;
     }
 
+    pub(crate) fn has(&self, cell: &Cell) -> bool {
+        lock(&self.0).contains_key(&address(cell))
+    }
+
     pub(crate) fn remove(&self, cell: &Cell) {
         let mut held = lock(&self.0);
         if let Some(count) = held.get_mut(&address(cell)) {
