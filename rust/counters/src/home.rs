@@ -218,18 +218,12 @@ impl Home {
     pub fn leave(&self) {
         self.tables.cells().release_all(self.me);
         let Some(locks) = &self.locks else { return };
-<<<<<<< Updated upstream
         // First: two that leave in the same moment, each attached until it is gone, would each take
         // the other for one who stays (3 of 20 jobs with two ranks left their file). The last to
         // withdraw finds nobody.
         locks.withdraw();
-        if self.role != Role::Worker
-            && let Rung::File(path) = &self.rung
-=======
         if let Rung::File(path) = &self.rung
-            && locks.go_out().is_ok()
             && (self.role != Role::Worker || self.is_orphan())
->>>>>>> Stashed changes
         {
             file::unlink_if_alone(path, locks);
         }

@@ -77,25 +77,15 @@ impl Locks {
         self.try_lock(libc::F_RDLCK, GATE)
     }
 
-<<<<<<< Updated upstream
     /// No longer counts as attached.
     pub(crate) fn withdraw(&self) {
         let _ = self.try_lock(libc::F_UNLCK, GATE);
     }
 
-    /// Makes sure that nobody else is attached, and keeps everybody out until the descriptor closes.
-=======
     /// Makes sure that nobody else is attached, and keeps everybody out until [`Locks::enter`], or
     /// until the descriptor closes.
->>>>>>> Stashed changes
     pub(crate) fn shut(&self) -> Result<bool, Error> {
         self.try_lock(libc::F_WRLCK, GATE)
-    }
-
-    /// Takes [`Locks::enter`] back. Before [`Locks::shut`] of one that leaves: of several that leave
-    /// at once, each would see the others attached, and none the last.
-    pub(crate) fn go_out(&self) -> Result<bool, Error> {
-        self.try_lock(libc::F_UNLCK, GATE)
     }
 
     /// Becomes the process of a local rank.

@@ -77,7 +77,7 @@ struct Whim;
 
 impl Liveness for Whim {
     fn is_dead(&self, process: ProcessId) -> bool {
-        process.slot.0 % 2 == 0
+        process.slot.0.is_multiple_of(2)
     }
 
     fn is_dead_actor(&self, slot: Slot, _: u16) -> bool {
@@ -219,7 +219,7 @@ fn use_all(home: &Home, alive: &impl Liveness) {
             bars.try_end(&cells, bar, who, alive);
             bars.free(&cells, bar, who, alive);
         }
-        cells.free_own_ended(who, |key| bars.is_gone(key.bar));
+        cells.free_own(who, |_, key| bars.is_gone(key.bar));
         cells.release_all(who);
     }
     bars.collect(&cells, me, alive);
