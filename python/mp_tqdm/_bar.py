@@ -194,7 +194,8 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
         )
         if ascii is None:
             ascii = not _streams.supports_unicode(file)
-        is_off = _streams.mode() == "off"
+        # There is no `sys.stderr` where descriptor 2 was closed before the interpreter started.
+        is_off = file is None or _streams.mode() == "off"
         descriptor = None if is_off else _streams.descriptor(file)
         # Attributes one by one, and no more than 30 of them: so CPython keeps them in the object,
         # and `bar.update` is found in 10 ns and not in 40.
@@ -405,7 +406,9 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
         if self._native is None or self.disable:
             return iter(self.iterable)  # type: ignore[arg-type]
         if self._painter is not None:
-            return self._painter.iterate(self.iterable)  # type: ignore[no-any-return]
+            from mp_tqdm import _sync
+
+            return _sync.iterate(self, self.iterable)  # type: ignore[arg-type]
         return _core.iterate(self, self.iterable)  # type: ignore[arg-type]
 
     def _counted(self, n: Any) -> bool | None:

@@ -114,18 +114,6 @@ class Painter:
         else:
             bar.miniters = max(bar.miniters, new)
 
-    def iterate(self, iterable: Iterable[Any]) -> Iterator[Any]:
-        """Hands out the items; each counts when the next one is asked for."""
-        bar = self._bar
-        # The generator keeps the bar alive as the native iterator does.
-        strong = bar.__repr__.__self__
-        try:
-            for item in iterable:
-                yield item
-                strong.update(1)
-        finally:
-            strong.close()
-
     def rate(self) -> float | None:
         """Items a second, smoothed; `None` before there is a sample."""
         seconds = self._seconds()
@@ -196,6 +184,20 @@ class Painter:
         except (OSError, ValueError):
             # A closed or broken file stops the display, never the loop.
             self._write = _write_nothing  # type: ignore[assignment, method-assign]
+
+
+def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:
+    """Hands out the items; each counts when the next one is asked for.
+
+    Not a method of `Painter`, which knows its bar weakly: the generator keeps the bar alive from
+    the moment it is made, as the native iterator does, whether or not an item was asked for.
+    """
+    try:
+        for item in iterable:
+            yield item
+            bar.update(1)
+    finally:
+        bar.close()
 
 
 def _write_nothing(_text: str) -> None:
