@@ -1,0 +1,120 @@
+"""A file, pipe or log gets whole lines now and then, with nothing in them that moves a cursor."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support import programs
+
+Program = Callable[..., list[str]]
+
+
+def stderr_of(command: list[str], **changes: str) -> str:
+    process = programs.run(command, env=programs.environment(**changes))
+    assert process.returncode == 0, process.stderr
+    return process.stderr
+
+
+def test_a_short_loop_writes_its_last_line_alone(program: Program) -> None:
+    text = stderr_of(
+        program("""
+            from mp_tqdm import mp_tqdm
+            for _ in mp_tqdm(range(1000), desc="work"):
+                pass
+        """)
+    )
+    assert re.fullmatch(r"work: 100%\|█{10}\| 1000/1000 \[00:00<00:00, .*it/s\]\n", text)
+
+
+def test_bars_one_after_the_other_write_a_line_each(program: Program) -> None:
+    text = stderr_of(
+        program("""
+            from mp_tqdm import mp_tqdm
+            for number in range(5):
+                for _ in mp_tqdm(range(10), desc=f"bar {number}"):
+                    pass
+        """)
+    )
+    assert [line.split(":")[0] for line in text.splitlines()] == [f"bar {n}" for n in range(5)]
+    assert text.endswith("\n")
+
+
+def test_an_explicit_interval_replaces_the_schedule(program: Program) -> None:
+    text = stderr_of(
+        program("""
+            import time
+            from mp_tqdm import mp_tqdm
+            for _ in mp_tqdm(range(20), desc="work", mininterval=0.2):
+                time.sleep(0.05)
+        """)
+    )
+    lines = text.splitlines()
+    assert len(lines) >= 3, text
+    assert all(line.startswith("work:") for line in lines)
+    assert "| 20/20 [" in lines[-1]
+    assert "\r" not in text
+    assert "\x1b" not in text
+
+
+def test_nothing_in_a_line_moves_a_cursor_or_colours(program: Program) -> None:
+    text = stderr_of(
+        program(r"""
+            from mp_tqdm import mp_tqdm
+            with mp_tqdm(total=3, colour="red", desc="a\nb\rc\x1b[31m\x00d") as bar:
+                bar.set_postfix_str("x\ny\x1b]0;title\x07")
+                bar.update(3)
+        """)
+    )
+    assert text.count("\n") == 1
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text)
+    assert "3/3" in text
+
+
+def test_a_file_gets_what_a_pipe_gets(program: Program, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    command = program(
+        """
+        import sys
+        from mp_tqdm import mp_tqdm
+        with open(sys.argv[1], "a", encoding="utf-8") as file:
+            print("before", file=file, flush=True)
+            for _ in mp_tqdm(range(10), file=file):
+                pass
+            print("after", file=file)
+        """,
+        str(log),
+    )
+    assert stderr_of(command) == ""
+    first, bar, last = log.read_text(encoding="utf-8").splitlines()
+    assert (first, last) == ("before", "after")
+    assert "| 10/10 [" in bar
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [("off", r""), ("lines", r"100%\|█{10}\| 10/10 \[.*\]\n"), ("tty", r"(?s) {80}.*10/10.*")],
+)
+def test_the_mode_can_be_forced(program: Program, mode: str, expected: str) -> None:
+    text = stderr_of(
+        program("""
+            from mp_tqdm import mp_tqdm
+            for _ in mp_tqdm(range(10)):
+                pass
+        """),
+        MP_TQDM_MODE=mode,
+    )
+    assert re.fullmatch(expected, text), repr(text)
+
+
+def test_a_reader_that_is_gone_changes_nothing(program: Program) -> None:
+    command = program("""
+        import sys, time
+        from mp_tqdm import mp_tqdm
+        for _ in mp_tqdm(range(30), mininterval=0.02):
+            time.sleep(0.01)
+        sys.exit(5)
+    """)
+    process = programs.run(["bash", "-c", '"$@" 2> >(exec true); echo $?', "bash", *command])
+    assert process.stdout == "5\n"
