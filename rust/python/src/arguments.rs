@@ -7,6 +7,19 @@ use pyo3::types::{PyDict, PyFloat, PyInt, PyString};
 use crate::style::{Ascii, Looks, PostfixPacker};
 use crate::traits::{Leave, Reduce};
 
+/// A text of Python's, of which a lone surrogate is shown as a replacement character: any file name
+/// may come with one (PEP 383), and a bar does not fail for it.
+pub(crate) struct Text(pub(crate) String);
+
+impl FromPyObject<'_, '_> for Text {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        let text = object.cast::<PyString>()?;
+        Ok(Self(text.to_string_lossy().into_owned()))
+    }
+}
+
 /// What `reduce=` says.
 pub(crate) fn reduce_of(text: &str) -> PyResult<Reduce> {
     Ok(match text {
@@ -46,16 +59,21 @@ pub(crate) fn looks_of(given: &Bound<'_, PyDict>) -> PyResult<Looks> {
         }
     }
     let ascii = match given.get_item("ascii")? {
-        Some(steps) if steps.is_instance_of::<PyString>() => Ascii::Custom(steps.extract()?),
+        Some(steps) if steps.is_instance_of::<PyString>() => {
+            Ascii::Custom(steps.extract::<Text>()?.0)
+        }
         Some(flag) if flag.is_truthy()? => Ascii::Yes,
         _ => Ascii::No,
     };
     let size = |name| get::<Option<u32>>(given, name);
+    let text = |name| {
+        get::<Option<Text>>(given, name).map(|text| text.map_or_else(String::new, |text| text.0))
+    };
     Ok(Looks {
-        unit: get(given, "unit")?,
+        unit: get::<Text>(given, "unit")?.0,
         ascii,
-        bar_format: get::<Option<String>>(given, "bar_format")?.unwrap_or_default(),
-        colour: get::<Option<String>>(given, "colour")?.unwrap_or_default(),
+        bar_format: text("bar_format")?,
+        colour: text("colour")?,
         unit_scale: get::<Option<f64>>(given, "unit_scale")?.unwrap_or(0.0),
         unit_divisor: get(given, "unit_divisor")?,
         smoothing: get(given, "smoothing")?,

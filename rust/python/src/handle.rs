@@ -13,7 +13,7 @@ use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::arguments::{leave_of, looks_of, packed_postfix, reduce_of};
+use crate::arguments::{Text, leave_of, looks_of, packed_postfix, reduce_of};
 use crate::bar::BarCore;
 use crate::hot;
 use crate::number::{to_python, total_of, value_of};
@@ -191,14 +191,14 @@ impl Bar {
     fn open(
         py: Python<'_>,
         path: u64,
-        key: &str,
+        key: Text,
         named: bool,
         reduce: &str,
         iterates: bool,
         reportable: bool,
         total: &Bound<'_, PyAny>,
         initial: &Bound<'_, PyAny>,
-        desc: &str,
+        desc: Text,
         looks: &Bound<'_, PyDict>,
         leave: Option<bool>,
         position: Option<u32>,
@@ -222,14 +222,14 @@ impl Bar {
         let looks = looks_of(looks)?;
         let spec = Spec {
             path,
-            key: key.to_owned(),
+            key: key.0,
             traits,
             looks,
             position,
             stream,
             own_line,
         };
-        let core = open(process, &spec, total, initial, desc, None)?;
+        let core = open(process, &spec, total, initial, &desc.0, None)?;
         Ok(Self {
             core: RwLock::new(core),
             spec: Some(spec),
@@ -334,11 +334,11 @@ impl Bar {
         Ok(self.core().is_makers(process(py)?))
     }
 
-    fn set_desc(&self, py: Python<'_>, desc: &str) -> PyResult<()> {
+    fn set_desc(&self, py: Python<'_>, desc: Text) -> PyResult<()> {
         self.with_entry(py, |process, entry| {
             entry.add_traits(DESC_SET);
             entry.set_desc(
-                desc,
+                &desc.0,
                 process.order(),
                 process.home.me,
                 &process.home.liveness(),
@@ -392,7 +392,7 @@ impl Bar {
         py: Python<'_>,
         total: &Bound<'_, PyAny>,
         initial: &Bound<'_, PyAny>,
-        desc: &str,
+        desc: Text,
     ) -> PyResult<()> {
         let Some(spec) = &self.spec else {
             return Ok(());
@@ -402,7 +402,7 @@ impl Bar {
         if !old.is_closed() {
             depart(process, &old);
         }
-        let new = open(process, spec, total, initial, desc, Some(&old))?;
+        let new = open(process, spec, total, initial, &desc.0, Some(&old))?;
         *self.core.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())
     }
