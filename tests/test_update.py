@@ -1,0 +1,105 @@
+"""`update`: what it takes, and what it returns."""
+
+import io
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tqdm import tqdm
+
+from mp_tqdm import mp_tqdm
+from support.terminal import Terminal
+
+Program = Callable[..., list[str]]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MP_TQDM_MODE", "off")
+
+
+def test_update_counts_one_or_n() -> None:
+    with mp_tqdm() as bar:
+        bar.update()
+        bar.update(2)
+        bar.update(n=4)
+        assert bar.n == 7
+
+
+def test_update_returns_none_where_nothing_was_drawn() -> None:
+    with mp_tqdm() as bar:
+        assert [bar.update() for _ in range(100)] == [None] * 100
+
+
+def test_update_returns_true_once_after_each_frame(terminal: Terminal, program: Program) -> None:
+    terminal.start(
+        program("""
+            import time
+            from mp_tqdm import mp_tqdm
+            bar = mp_tqdm(total=10**9)
+            drawn = []
+            while len(drawn) < 5:
+                answer = bar.update()
+                assert answer is None or answer is True
+                if answer:
+                    drawn.append(time.monotonic())
+                    assert bar.update() is None
+            gaps = [b - a for a, b in zip(drawn[1:], drawn[2:])]
+            bar.close()
+            print("gaps", all(gap > 0.02 for gap in gaps))
+        """)
+    )
+    assert terminal.wait() == 0, terminal.text()
+    assert terminal.lines()[-1] == "gaps True"
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs"),
+    [((1, 2), {}), ((), {"m": 1}), ((1,), {"n": 2}), (("1",), {}), ((None,), {})],
+)
+def test_wrong_arguments_raise_a_type_error(args: Any, kwargs: Any) -> None:
+    with mp_tqdm() as bar:
+        with pytest.raises(TypeError):
+            bar.update(*args, **kwargs)
+        assert bar.n == 0
+
+
+def test_update_of_a_disabled_or_closed_bar_does_nothing() -> None:
+    off = mp_tqdm(total=3, disable=True)
+    assert off.update(2) is None
+    closed = mp_tqdm(total=3)
+    closed.close()
+    assert closed.update(2) is None
+    assert (off.n, closed.n) == (0, 0)
+
+
+def test_update_can_be_kept_and_called_through_the_class() -> None:
+    with mp_tqdm() as bar:
+        update = bar.update
+        update()
+        mp_tqdm.update(bar, 3)
+        assert bar.n == 4
+
+
+def test_a_bound_update_works_after_a_reset_and_after_the_end() -> None:
+    bar = mp_tqdm()
+    update = bar.update
+    update(3)
+    bar.reset()
+    update(2)
+    assert bar.n == 2
+    bar.close()
+    update(5)
+    assert bar.n == 2
+
+
+def test_negative_updates_are_tqdms() -> None:
+    with open(os.devnull, "w", encoding="utf-8") as file:
+        bar, other = mp_tqdm(total=10, file=file), tqdm(total=10, file=io.StringIO())
+        for n in (5, -2, -1, 4):
+            bar.update(n)
+            other.update(n)
+            assert bar.n == other.n
+        bar.close()
+        other.close()
