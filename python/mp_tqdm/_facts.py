@@ -66,7 +66,9 @@ class _Memory:
 
     def generations(self, depth: int) -> int:
         """The depth, and the forks that did not add to it, as those of `multiprocessing` do."""
-        from itertools import pairwise
+        if not self.forks:
+            return depth
+        from itertools import pairwise  # 0.09 ms
 
         depths = (depth, *(at_fork for _, at_fork in self.forks))
         return depth + sum(after == before for after, before in pairwise(depths))

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 DEEPEST_CHAIN = 64  # ancestors looked at; a bound, not an expectation
+_COMPARED = frozenset(map(os.fsencode, COMPARED))
 # Indices of `ppid`, `starttime` and `arg_start` in `/proc/PID/stat`, counted behind the name.
 _STATUS = (1, 19, 45)
 
@@ -32,8 +33,8 @@ def environment(pid: int) -> Mapping[str, str] | None:
     pairs = [pair for pair in _read(f"/proc/{pid}/environ").split(b"\0") if b"=" in pair]
     if not pairs:
         return None
-    decoded = (os.fsdecode(pair).partition("=") for pair in pairs)
-    return {name: value for name, _, value in decoded if name in COMPARED}
+    split = (pair.partition(b"=") for pair in pairs)
+    return {os.fsdecode(name): os.fsdecode(value) for name, _, value in split if name in _COMPARED}
 
 
 def namespace() -> str:
@@ -92,7 +93,7 @@ def _is_forkserver(pid: int) -> bool:
 def _read(path: str) -> bytes:
     """A file of `/proc`, empty if it is not there or not for us."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", buffering=0) as file:
             return file.read()
     except OSError:
         return b""
