@@ -234,7 +234,7 @@ class Bar:
 
 def attach(
     job: int,
-    role: Literal["root", "rank", "worker"],
+    role: Literal["root", "rank", "worker", "follower"],
     rank: int,
     *,
     parent: tuple[int, int] | None = None,
@@ -248,7 +248,8 @@ def attach(
 
     Args:
         job: Hash of the job's key, 64 bits.
-        role: What the process is to the job.
+        role: What the process is to the job. A follower is a root that comes after its workers, and
+            goes on in what they left.
         rank: Its local rank, or that of the rank it works for.
         parent: Slot and incarnation of the process that made it, if that is in the job.
         directories: Where a segment may lie, best first.

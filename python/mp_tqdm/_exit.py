@@ -27,4 +27,4 @@ def _end_for_workers() -> None:
     name = f"mp_tqdm-{os.getuid()}-{_job.job_hash(identity.job):016x}"
     places = _job.directories(os.environ)
     if any(os.path.lexists(os.path.join(place, name)) for place in places):
-        _job.attach()
+        _job.attach(follows_workers=True)

@@ -14,18 +14,22 @@ _identity: _env.Identity | None = None
 _place: tuple[int, int, str] | None = None
 
 
-def attach() -> None:
+def attach(*, follows_workers: bool = False) -> None:
     """Attaches this process; called by the native module when something is counted first.
 
     Who belongs together is decided by `_env`. A process that finds its local rank taken by
     somebody else is no part of that job (a plain subprocess inherits the launcher's variables): it
     is a job of its own.
+
+    Args:
+        follows_workers: Whether to go on in what workers left that are gone, where a first process
+            would begin afresh.
     """
     identity = _env.identify(_env.read_facts())
-    answer = _enter(identity)
+    answer = _enter(identity, follows_workers)
     if isinstance(answer, int):
         identity = _env.fall_back(identity)
-        answer = _enter(identity)
+        answer = _enter(identity, follows_workers)
     if isinstance(answer, int):
         message = f"local rank {identity.rank} is counted by process {answer} already"
         raise RuntimeError(message)  # noqa: TRY004 - an int is the answer "taken"
@@ -44,13 +48,13 @@ def attach() -> None:
         )
 
 
-def _enter(identity: _env.Identity) -> int | tuple[int, int, str, list[str]]:
+def _enter(identity: _env.Identity, follows_workers: bool) -> int | tuple[int, int, str, list[str]]:
     job = job_hash(identity.job)
     inherited = _core.inherited()
     parent = identity.parent
     return _core.attach(
         job,
-        identity.role,
+        "follower" if follows_workers else identity.role,
         identity.rank,
         parent=(parent.slot, parent.incarnation) if parent else None,
         directories=directories(os.environ),

@@ -221,11 +221,15 @@ pub(crate) fn attach(
     interactive: bool,
     inherit: bool,
 ) -> PyResult<Py<PyAny>> {
+    let follows_workers = role == "follower";
     let role = match role {
         "root" => Role::Root,
         "rank" => Role::Rank,
-        "worker" => Role::Worker,
-        _ => return Err(PyValueError::new_err("role should be root, rank or worker")),
+        "worker" | "follower" => Role::Worker,
+        _ => {
+            let text = "role should be root, rank, worker or follower";
+            return Err(PyValueError::new_err(text));
+        }
     };
     let parent = parent.map(|(slot, incarnation)| ProcessId {
         slot: Slot(slot),
@@ -246,6 +250,11 @@ pub(crate) fn attach(
         _ => Home::attach(&application),
     };
     let home = match home {
+        // It went on in what workers left, as a worker does; it draws and cleans up as their parent.
+        Ok(mut home) if follows_workers => {
+            home.role = Role::Root;
+            home
+        }
         Ok(home) => home,
         Err(Error::RankTaken { pid, .. }) => return Ok(pid.into_pyobject(py)?.into_any().unbind()),
         Err(error) => return Err(PyRuntimeError::new_err(format!("mp_tqdm: {error}"))),
