@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from support.programs import environment  # noqa: E402
-from support.screen import Screen  # noqa: E402
 from support.terminal import Terminal  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from support.screen import Screen
 
 CELL_WIDTH = 8.4
 LINE_HEIGHT = 19
@@ -47,7 +51,8 @@ def svg(lines: list[str], command: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
         f'width="{width:g}" height="{height:g}" style="{style}">\n'
-        f'<rect width="100%" height="100%" rx="8" fill="#0d1117"/>\n' + "\n".join(texts) + "\n</svg>\n"
+        '<rect width="100%" height="100%" rx="8" fill="#0d1117"/>\n'
+        + "\n".join((*texts, "</svg>\n"))
     )
 
 

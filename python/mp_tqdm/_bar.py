@@ -11,7 +11,10 @@ import sys
 from time import time
 
 from mp_tqdm import _arguments, _core, _path, _streams
-from mp_tqdm._errors import TqdmTypeError, TqdmWarning
+from mp_tqdm._aside import Aside
+from mp_tqdm._collection import Collection
+from mp_tqdm._errors import TqdmWarning
+from mp_tqdm._texts import Texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,28 +39,7 @@ class _NotGiven:
 NOT_GIVEN = _NotGiven()
 
 
-class _Look:
-    """An attribute that says how the line looks; setting it reaches the next frame."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, bar: Any, owner: type | None = None) -> Any:
-        if bar is None:
-            return self
-        try:
-            return bar._look[self._name]
-        except KeyError:
-            message = f"{type(bar).__name__!r} object has no attribute {self._name!r}"
-            raise AttributeError(message) from None
-
-    def __set__(self, bar: Any, value: Any) -> None:
-        bar._look[self._name] = value
-        if bar._native is not None:
-            bar._native.set_looks(bar._look)
-
-
-class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their import to
+class mp_tqdm(Texts, Collection):  # noqa: N801 - the name that users change their import to
     """Iterates over `iterable`, or counts `update` calls, and shows the progress of the whole job.
 
     A drop-in for `tqdm`: every parameter has tqdm's meaning and default. Counting costs one store
@@ -113,21 +95,8 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
     monitor_interval: ClassVar[float] = 10
     monitor: ClassVar[Any] = None
     _instances: ClassVar[Any] = None
-    _native: Any = None
     # What a bar has before its constructor got far enough: a failed one must be collectable.
     disable: Any = True
-
-    ascii = _Look()
-    bar_format = _Look()
-    colour = _Look()
-    delay = _Look()
-    mininterval = _Look()
-    ncols = _Look()
-    nrows = _Look()
-    smoothing = _Look()
-    unit = _Look()
-    unit_divisor = _Look()
-    unit_scale = _Look()
 
     def __init__(  # noqa: PLR0917 - tqdm's own
         self,
@@ -250,166 +219,17 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
             self._painter = _sync.Painter(self, position)
             self._painter.begin()
 
-    # What a bar has until it says otherwise.
-    _desc: str = ""
-    _look: Any = None
-    _n: Any = 0
-    _painter: Any = None
-    _postfix: Any = None
-    _postfix_frame: Any = None
-    _store_postfix: Any = staticmethod(lambda _postfix: True)
-    _total: Any = None
-
-    # --- numbers ---------------------------------------------------------------------------------
-
-    @property
-    def n(self) -> Any:
-        """Items done: by this process's rank with its workers, or by the job (a job counter)."""
-        native = self._native
-        return native.n if native is not None else self._n
-
-    @n.setter
-    def n(self, value: Any) -> None:
-        native = self._native
-        if native is None:
-            self._n = value
-        else:
-            native.n = value
-
-    @property
-    def n_own(self) -> Any:
-        """Items done by this process alone, without the initial count."""
-        return self._native.n_own if self._native is not None else 0
-
-    @property
-    def total(self) -> Any:
-        """Expected number of items, `None` if unknown."""
-        native = self._native
-        return native.total if native is not None else self._total
-
-    @total.setter
-    def total(self, value: Any) -> None:
-        native = self._native
-        if native is None:
-            self._total = value
-        else:
-            native.total = value
-
-    @property
-    def initial(self) -> Any:
-        """Count at the start."""
-        native = self._native
-        return native.initial if native is not None else self._n
-
-    @initial.setter
-    def initial(self, value: Any) -> None:
-        if self._native is not None:
-            self._native.initial = value
-
-    # --- texts -----------------------------------------------------------------------------------
-
-    @property
-    def desc(self) -> str:
-        """What the line begins with."""
-        return self._desc
-
-    @desc.setter
-    def desc(self, text: str | None) -> None:
-        self._desc = text or ""
-        if self._native is not None:
-            self._native.set_desc(text or "")
-
-    def set_description(self, desc: str | None = None, refresh: bool | None = True) -> None:
-        """Sets what the line begins with, with `": "` behind it.
-
-        Args:
-            desc: The text; `None` for none.
-            refresh: Accepted: the next frame, at most 0.1 s away, shows it in any case.
-        """
-        self.set_description_str(desc + ": " if desc else "", refresh)
-
-    def set_description_str(self, desc: str | None = None, refresh: bool | None = True) -> None:
-        """As `set_description`, without the `": "`."""
-        if self._native is None:
-            return
-        self.desc = desc or ""
-        if refresh and self._painter is not None:
-            self.refresh()
-
-    def set_postfix(
-        self,
-        ordered_dict: Mapping[str, Any] | None = None,
-        refresh: bool | None = True,
-        **kwargs: Any,
-    ) -> None:
-        """Sets what follows the rate, as `key=value` pairs.
-
-        Numbers and texts are stored as they are and become text in the drawing thread, once a
-        frame. Other values (tensors, arrays) are turned into text here, at most once a frame,
-        because doing so may be slow: of several within one frame the first is shown, and the last
-        at the next call or at the end.
-
-        Args:
-            ordered_dict: Pairs, shown first, in this order.
-            refresh: Accepted: the next frame shows it in any case.
-            **kwargs: More pairs, sorted by name.
-        """
-        if ordered_dict or len(kwargs) > 1:
-            kwargs = {**(ordered_dict or {}), **dict(sorted(kwargs.items()))}
-        self._postfix = kwargs
-        if not self._store_postfix(kwargs):
-            self._show_postfix(kwargs)
-        if self._painter is not None and refresh:
-            self.refresh()
-
-    def _show_postfix(self, pairs: dict[str, Any]) -> None:
-        """Makes a text of values that the native module cannot keep, once a frame."""
-        frame = self._native.job_frames
-        if frame != self._postfix_frame:
-            self._store_postfix(_postfix_text(pairs))
-            self._postfix_frame = frame
-
-    def set_postfix_str(self, s: Any = "", refresh: bool = True) -> None:
-        """Sets the text that follows the rate."""
-        self._postfix = str(s)
-        self._store_postfix(self._postfix)
-        if refresh and self._painter is not None:
-            self.refresh()
-
-    @property
-    def postfix(self) -> Any:
-        """What follows the rate: a text, or what was given as `postfix=` and is no dict."""
-        postfix = self._postfix
-        return _postfix_text(postfix) if type(postfix) is dict else postfix
-
-    @postfix.setter
-    def postfix(self, value: Any) -> None:
-        self._postfix = value
-        self._store_postfix(value if value is None else str(value))
-
-    def _start_postfix(self, postfix: Any) -> None:
-        if hasattr(postfix, "items"):
-            self.set_postfix(refresh=False, **postfix)
-        else:
-            self._postfix = postfix
-
-    def _flush_postfix(self) -> None:
-        """Shows the last values that were stored without being turned into text."""
-        if self._postfix_frame is not None and type(self._postfix) is dict:
-            self._store_postfix(_postfix_text(self._postfix))
-            self._postfix_frame = None
-
     # --- the life of a bar -----------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Any]:
         """Iterates; an item counts when the next one is asked for, or at the end."""
         if self._native is None or self.disable:
-            return iter(self.iterable)  # type: ignore[arg-type]
+            return iter(self.iterable)
         if self._painter is not None:
             from mp_tqdm import _sync
 
-            return _sync.iterate(self, self.iterable)  # type: ignore[arg-type]
-        return _core.iterate(self, self.iterable)  # type: ignore[arg-type]
+            return _sync.iterate(self, self.iterable)
+        return _core.iterate(self, self.iterable)
 
     def _counted(self, n: Any) -> bool | None:
         """After an `update` of a bar that Python code draws: draws if it is time."""
@@ -529,49 +349,9 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
             "colour": look["colour"],
         }
 
-    # --- the object ------------------------------------------------------------------------------
-
     def __str__(self) -> str:
         """The line, at this moment."""
         return self.format_meter(**self.format_dict)
-
-    def __len__(self) -> int:
-        """The total, else the length of what is iterated over."""
-        if self.iterable is None:
-            return self.total  # type: ignore[no-any-return]
-        iterable: Any = self.iterable
-        for size in (lambda it: it.shape[0], len, lambda it: it.__length_hint__()):
-            try:
-                return size(iterable)
-            except (AttributeError, TypeError, IndexError):
-                continue
-        return self.total  # type: ignore[no-any-return]
-
-    def __bool__(self) -> bool:
-        """Whether there is anything to do."""
-        if self.total is not None:
-            return bool(self.total > 0)
-        if self.iterable is None:
-            message = "bool() undefined when iterable == total == None"
-            raise TqdmTypeError(message)
-        return bool(self.iterable)
-
-    def __contains__(self, item: object) -> bool:
-        """Whether the iterable contains `item`."""
-        contains = getattr(self.iterable, "__contains__", None)
-        return bool(contains(item)) if contains is not None else item in self.__iter__()
-
-    def __reversed__(self) -> Iterator[Any]:
-        """Iterates over the reversed iterable, and counts."""
-        forward = self.iterable
-        try:
-            self.iterable = reversed(forward)  # type: ignore[call-overload]
-            return self.__iter__()
-        except AttributeError:
-            message = "'tqdm' object is not reversible"
-            raise TqdmTypeError(message) from None
-        finally:
-            self.iterable = forward
 
     def __enter__(self) -> Self:
         """The bar itself."""
@@ -589,39 +369,11 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
         """Closes the bar."""
         self.close()
 
-    def __hash__(self) -> int:
-        """Identity."""
-        return id(self)
-
-    def __eq__(self, other: object) -> bool:
-        """Equal position, as in tqdm."""
-        return self is other or (isinstance(other, mp_tqdm) and self._order() == other._order())
-
-    def __lt__(self, other: mp_tqdm) -> bool:
-        """Order by position."""
-        return self._order() < other._order()
-
-    def __le__(self, other: mp_tqdm) -> bool:
-        """Order by position."""
-        return self._order() <= other._order()
-
-    def __gt__(self, other: mp_tqdm) -> bool:
-        """Order by position."""
-        return self._order() > other._order()
-
-    def __ge__(self, other: mp_tqdm) -> bool:
-        """Order by position."""
-        return self._order() >= other._order()
-
-    def _order(self) -> int:
-        position: int = getattr(self, "pos", 1 << 31)
-        return abs(position)
-
     def __reduce__(self) -> Any:
         """A pickled bar adds to the same bar, from whatever process of the job."""
         if self._native is None:
             return _copy, (type(self), None, self.total, self.n, {})
-        state = {"_desc": self.desc, "leave": self.leave}
+        state = {"_desc": self.desc, "_look": dict(self._look), "leave": self.leave}
         return _copy, (type(self), self._native.identity(), self.total, self.initial, state)
 
     # --- the class -------------------------------------------------------------------------------
@@ -642,50 +394,13 @@ class mp_tqdm(_core.Counting):  # noqa: N801 - the name that users change their 
             stream.write(end)
 
     @classmethod
-    def external_write_mode(cls, file: TextIO | None = None, nolock: bool = False) -> _Aside:
+    def external_write_mode(cls, file: TextIO | None = None, nolock: bool = False) -> Aside:
         """A context within which the lines are off the terminal, so that text can be written."""
-        return _Aside(file if file is not None else sys.stdout)
-
-
-class _Aside:
-    """Takes the lines that share a file with a stream away, for as long as it is entered."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._is_held = _streams.is_terminal(stream)
-        self._sync = sys.modules.get("mp_tqdm._sync")
-        self._wiped: list[Any] = []
-
-    def __enter__(self) -> None:
-        if self._sync is not None:
-            self._wiped = self._sync.wipe_for(self._stream)
-        if self._is_held:
-            _core.hold()
-
-    def __exit__(self, *_error: object) -> None:
-        if self._is_held:
-            flush = getattr(self._stream, "flush", None)
-            if flush is not None:
-                flush()
-            _core.unhold()
-        if self._sync is not None:
-            self._sync.show_again(self._wiped)
+        return Aside(file if file is not None else sys.stdout)
 
 
 _CODE = mp_tqdm.__init__.__code__
 PARAMETERS = _CODE.co_varnames[1 : _CODE.co_argcount + _CODE.co_kwonlyargcount]
-
-
-def _postfix_text(pairs: Mapping[str, Any]) -> str:
-    """Gives tqdm's text of a postfix: `loss=0.25, lr=1e-3`."""
-    from numbers import Number
-
-    def text(value: Any) -> str:
-        if isinstance(value, Number):
-            return _core.format_num(value)
-        return value if isinstance(value, str) else str(value)
-
-    return ", ".join(f"{key}={text(value).strip()}" for key, value in pairs.items())
 
 
 def _copy(

@@ -1,0 +1,164 @@
+"""What a line says and how it looks: desc, postfix and style, handed to the native bar."""
+
+# ruff: noqa: SLF001 - the attributes here are those of one object, defined over several files
+
+from __future__ import annotations
+
+from mp_tqdm import _core
+from mp_tqdm._numbers import Numbers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+class Look:
+    """An attribute that says how the line looks; setting it reaches the next frame."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, bar: Any, owner: type | None = None) -> Any:
+        if bar is None:
+            return self
+        try:
+            return bar._look[self._name]
+        except (KeyError, TypeError):
+            message = f"{type(bar).__name__!r} object has no attribute {self._name!r}"
+            raise AttributeError(message) from None
+
+    def __set__(self, bar: Any, value: Any) -> None:
+        bar._look[self._name] = value
+        if bar._native is not None:
+            bar._native.set_looks(bar._look)
+
+
+class Texts(Numbers):
+    """The texts and the style of a bar."""
+
+    _desc: str = ""
+    _look: Any = None
+    _painter: Any = None
+    _postfix: Any = None
+    _postfix_frame: Any = None
+    _store_postfix: Any = staticmethod(lambda _postfix: True)
+
+    if TYPE_CHECKING:
+
+        def refresh(self, nolock: bool = False, lock_args: Any = None) -> bool: ...
+
+    ascii = Look()
+    bar_format = Look()
+    colour = Look()
+    delay = Look()
+    mininterval = Look()
+    ncols = Look()
+    nrows = Look()
+    smoothing = Look()
+    unit = Look()
+    unit_divisor = Look()
+    unit_scale = Look()
+
+    @property
+    def desc(self) -> str:
+        """What the line begins with."""
+        return self._desc
+
+    @desc.setter
+    def desc(self, text: str | None) -> None:
+        self._desc = text or ""
+        if self._native is not None:
+            self._native.set_desc(text or "")
+
+    def set_description(self, desc: str | None = None, refresh: bool | None = True) -> None:
+        """Sets what the line begins with, with `": "` behind it.
+
+        Args:
+            desc: The text; `None` for none.
+            refresh: Accepted: the next frame, at most 0.1 s away, shows it in any case.
+        """
+        self.set_description_str(desc + ": " if desc else "", refresh)
+
+    def set_description_str(self, desc: str | None = None, refresh: bool | None = True) -> None:
+        """As `set_description`, without the `": "`."""
+        if self._native is None:
+            return
+        self.desc = desc or ""
+        if refresh and self._painter is not None:
+            self.refresh()
+
+    def set_postfix(
+        self,
+        ordered_dict: Mapping[str, Any] | None = None,
+        refresh: bool | None = True,
+        **kwargs: Any,
+    ) -> None:
+        """Sets what follows the rate, as `key=value` pairs.
+
+        Numbers and texts are stored as they are and become text in the drawing thread, once a
+        frame. Other values (tensors, arrays) are turned into text here, at most once a frame,
+        because doing so may be slow: of several within one frame the first is shown, and the last
+        at the next call or at the end.
+
+        Args:
+            ordered_dict: Pairs, shown first, in this order.
+            refresh: Accepted: the next frame shows it in any case.
+            **kwargs: More pairs, sorted by name.
+        """
+        if ordered_dict or len(kwargs) > 1:
+            kwargs = {**(ordered_dict or {}), **dict(sorted(kwargs.items()))}
+        self._postfix = kwargs
+        if not self._store_postfix(kwargs):
+            self._show_postfix(kwargs)
+        if self._painter is not None and refresh:
+            self.refresh()
+
+    def _show_postfix(self, pairs: dict[str, Any]) -> None:
+        """Makes a text of values that the native module cannot keep, once a frame."""
+        frame = self._native.job_frames
+        if frame != self._postfix_frame:
+            self._store_postfix(postfix_text(pairs))
+            self._postfix_frame = frame
+
+    def set_postfix_str(self, s: Any = "", refresh: bool = True) -> None:
+        """Sets the text that follows the rate."""
+        self._postfix = str(s)
+        self._store_postfix(self._postfix)
+        if refresh and self._painter is not None:
+            self.refresh()
+
+    @property
+    def postfix(self) -> Any:
+        """What follows the rate: a text, or what was given as `postfix=` and is no dict."""
+        postfix = self._postfix
+        return postfix_text(postfix) if type(postfix) is dict else postfix
+
+    @postfix.setter
+    def postfix(self, value: Any) -> None:
+        self._postfix = value
+        self._store_postfix(value if value is None else str(value))
+
+    def _start_postfix(self, postfix: Any) -> None:
+        if hasattr(postfix, "items"):
+            self.set_postfix(refresh=False, **postfix)
+        else:
+            self._postfix = postfix
+
+    def _flush_postfix(self) -> None:
+        """Shows the last values that were stored without being turned into text."""
+        if self._postfix_frame is not None and type(self._postfix) is dict:
+            self._store_postfix(postfix_text(self._postfix))
+            self._postfix_frame = None
+
+
+def postfix_text(pairs: Mapping[str, Any]) -> str:
+    """Gives tqdm's text of a postfix: `loss=0.25, lr=1e-3`."""
+    from numbers import Number
+
+    def text(value: Any) -> str:
+        if isinstance(value, Number):
+            return _core.format_num(value)
+        return value if isinstance(value, str) else str(value)
+
+    return ", ".join(f"{key}={text(value).strip()}" for key, value in pairs.items())
