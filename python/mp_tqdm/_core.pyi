@@ -288,8 +288,12 @@ def unhold() -> None:
 def before_fork() -> None:
     """Ends the thread that draws, at most 0.5 s later; none starts until all forks are over."""
 
-def after_fork_in_parent() -> None:
-    """Starts the thread again, once no other thread forks."""
+def after_fork_in_parent(later: bool = False) -> None:
+    """Starts the thread again, once no other thread forks.
+
+    Args:
+        later: Only when the main thread is back in Python code, behind the fork.
+    """
 
 def after_fork_in_child() -> None:
     """Forgets the parent's counters, where the kernel did not wipe them by itself."""

@@ -77,8 +77,16 @@ def directories(environ: os._Environ[str]) -> list[str]:
     return found
 
 
+# CPython 3.13 counts the threads after these hooks and warns of any: there the renderer comes back
+# right behind the fork. No function in Python may stand between, as it would be "behind" already.
+_resume = _core.after_fork_in_parent
+if sys.version_info >= (3, 13) and sys.version_info < (3, 14):
+    import functools
+
+    _resume = functools.partial(_core.after_fork_in_parent, later=True)
+
 os.register_at_fork(
     before=_core.before_fork,
-    after_in_parent=_core.after_fork_in_parent,
+    after_in_parent=_resume,
     after_in_child=_core.after_fork_in_child,
 )

@@ -123,6 +123,19 @@ pub(crate) fn set_process(process: &'static Process) {
     }
 }
 
+/// Draws again once the main thread is back in Python code; false where too much waits for it already.
+pub(crate) fn resume_soon() -> bool {
+    extern "C" fn resume(_: *mut c_void) -> c_int {
+        swallow(|py| {
+            crate::process::resume(py);
+            Ok(())
+        });
+        0
+    }
+    // SAFETY: a static function, called with the interpreter attached; its argument is not used.
+    unsafe { ffi::Py_AddPendingCall(Some(resume), ptr::null_mut()) == 0 }
+}
+
 /// An owned copy of a descriptor that Python gave by number.
 pub(crate) fn duplicate(descriptor: RawFd) -> std::io::Result<OwnedFd> {
     if descriptor < 0 {

@@ -317,9 +317,24 @@ pub(crate) fn before_fork(py: Python<'_>) {
     }
 }
 
-/// After a fork, in the parent.
+/// After a fork, in the parent: draws again; `later`: once the main thread is back in Python code.
 #[pyfunction]
-pub(crate) fn after_fork_in_parent(py: Python<'_>) {
+#[pyo3(signature = (later=false))]
+pub(crate) fn after_fork_in_parent(py: Python<'_>, later: bool) {
+    if !later || !is_main_thread() || !hot::resume_soon() {
+        resume(py);
+    }
+}
+
+/// Another thread cannot have something done behind its fork: the main one may not be in Python code
+/// again for long.
+fn is_main_thread() -> bool {
+    let own = std::process::id().to_string();
+    std::fs::read_link("/proc/thread-self").is_ok_and(|path| path.ends_with(own))
+}
+
+/// Draws again after a fork.
+pub(crate) fn resume(py: Python<'_>) {
     if let Some(process) = hot::process() {
         py.detach(|| process.stage.after_fork(process));
     }
