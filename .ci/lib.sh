@@ -49,6 +49,21 @@ finish() {
   return $status
 }
 
+# check TITLE COMMAND...: runs a command as a section; what comes after it runs whether it fails or
+# not. A process behind `wait`, since bash ignores errexit in whatever stands before `||`.
+failed=()
+check() {
+  in_background "$@"
+  finish "$1" || failed+=("$1")
+}
+# verdict: ends the run, naming what failed. It says nothing when nothing did.
+verdict() {
+  [ ${#failed[@]} -gt 0 ] || exit 0
+  heading "failed"
+  printf '%s\n' "${failed[@]}"
+  exit 1
+}
+
 # make_work: $work, a directory of this run; it goes at the run's end, with what still works in it.
 make_work() {
   work="$(mktemp -d "${TMPDIR:-/tmp}/mp-tqdm-run.XXXXXX")"
