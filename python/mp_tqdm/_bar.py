@@ -209,7 +209,7 @@ class mp_tqdm(Texts, Collection):  # noqa: N801 - the name that users change the
             own_line=disable is False,
         )
         native.bind(self)
-        self._store_postfix = native.set_postfix
+        self._keep_postfix = native.keep_postfix
         self.start_t = self.last_print_t = time()
         if postfix is not None:
             self._start_postfix(postfix)
@@ -418,7 +418,7 @@ def _copy(
     bar.disable = False
     bar.start_t = bar.last_print_t = time()
     native.bind(bar)
-    bar._store_postfix = native.set_postfix
+    bar._keep_postfix = native.keep_postfix
     return bar
 
 

@@ -214,6 +214,18 @@ class Bar:
             False if some value is no plain number or text: then nothing is stored.
         """
 
+    def keep_postfix(self, pairs: dict[str, Any], /) -> bool:
+        """Stores the keywords of a call as what follows the rate, sorted by name.
+
+        Returns:
+            False if some value is no plain number or text, or if Python code draws this bar: then
+            nothing is stored.
+        """
+
+    @property
+    def kept_postfix(self) -> dict[str, Any] | None:
+        """What `keep_postfix` was last given; None if another postfix was set since."""
+
     def set_looks(self, looks: Mapping[str, Any]) -> None:
         """Changes how the line looks, from the next frame on."""
 

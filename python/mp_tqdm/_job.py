@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 
 from mp_tqdm import _core, _env, _path, _streams
 from mp_tqdm._errors import TqdmWarning
@@ -38,6 +37,8 @@ def attach(*, follows_workers: bool = False) -> None:
     global _identity, _place
     _identity, _place = identity, (slot, incarnation, place)
     if place in ("memfd", "private"):
+        import warnings
+
         reach = "fork children of this process" if place == "memfd" else "this process"
         warnings.warn(
             f"mp_tqdm found no place for shared memory ({'; '.join(refusals)}). Counting works, "

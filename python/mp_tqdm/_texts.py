@@ -42,7 +42,8 @@ class Texts(Numbers):
     _painter: Any = None
     _postfix: Any = None
     _postfix_frame: Any = None
-    _store_postfix: Any = staticmethod(lambda _postfix: True)
+    # Of a bar that counts, the native bar's own method.
+    _keep_postfix: Any = staticmethod(lambda _pairs: True)
 
     if TYPE_CHECKING:
 
@@ -106,38 +107,42 @@ class Texts(Numbers):
             refresh: Accepted: the next frame shows it in any case.
             **kwargs: More pairs, sorted by name.
         """
-        if ordered_dict or len(kwargs) > 1:
-            kwargs = {**(ordered_dict or {}), **dict(sorted(kwargs.items()))}
-        self._postfix = kwargs
-        if not self._store_postfix(kwargs):
-            self._show_postfix(kwargs)
-        if self._painter is not None and refresh:
-            self.refresh()
+        if ordered_dict or not self._keep_postfix(kwargs):
+            self._set_postfix({**(ordered_dict or {}), **dict(sorted(kwargs.items()))})
+            if self._painter is not None and refresh:
+                self.refresh()
 
-    def _show_postfix(self, pairs: dict[str, Any]) -> None:
-        """Makes a text of values that the native module cannot keep, once a frame."""
-        frame = self._native.job_frames
-        if frame != self._postfix_frame:
-            self._store_postfix(postfix_text(pairs))
-            self._postfix_frame = frame
+    def _set_postfix(self, pairs: dict[str, Any]) -> None:
+        """Sets pairs in their order, or with values that become text here, once a frame."""
+        native = self._native
+        if native is None:
+            return
+        self._postfix = pairs
+        if native.set_postfix(pairs):
+            self._postfix_frame = None
+        elif native.job_frames != self._postfix_frame:
+            self._postfix_frame = native.job_frames
+            native.set_postfix(postfix_text(pairs))
 
     def set_postfix_str(self, s: Any = "", refresh: bool = True) -> None:
         """Sets the text that follows the rate."""
-        self._postfix = str(s)
-        self._store_postfix(self._postfix)
+        self.postfix = str(s)
         if refresh and self._painter is not None:
             self.refresh()
 
     @property
     def postfix(self) -> Any:
         """What follows the rate: a text, or what was given as `postfix=` and is no dict."""
-        postfix = self._postfix
+        kept = self._native.kept_postfix if self._native is not None else None
+        postfix = self._postfix if kept is None else dict(sorted(kept.items()))
         return postfix_text(postfix) if type(postfix) is dict else postfix
 
     @postfix.setter
     def postfix(self, value: Any) -> None:
         self._postfix = value
-        self._store_postfix(value if value is None else str(value))
+        self._postfix_frame = None
+        if self._native is not None:
+            self._native.set_postfix(value if value is None else str(value))
 
     def _start_postfix(self, postfix: Any) -> None:
         if hasattr(postfix, "items"):
@@ -147,8 +152,8 @@ class Texts(Numbers):
 
     def _flush_postfix(self) -> None:
         """Shows the last values that were stored without being turned into text."""
-        if self._postfix_frame is not None and type(self._postfix) is dict:
-            self._store_postfix(postfix_text(self._postfix))
+        if self._postfix_frame is not None and self._native.kept_postfix is None:
+            self._native.set_postfix(postfix_text(self._postfix))
             self._postfix_frame = None
 
 

@@ -2,7 +2,7 @@
 //! here but in `hot.rs`.
 
 use std::os::fd::RawFd;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use mp_tqdm_counters::{
@@ -13,7 +13,7 @@ use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::arguments::{Text, leave_of, looks_of, packed_postfix, reduce_of};
+use crate::arguments::{Text, leave_of, looks_of, packed_keywords, packed_postfix, reduce_of};
 use crate::bar::BarCore;
 use crate::hot;
 use crate::number::{to_python, total_of, value_of};
@@ -40,6 +40,8 @@ pub(crate) struct Bar {
     core: RwLock<Arc<BarCore>>,
     /// `None` for a copy.
     spec: Option<Spec>,
+    /// The keywords of the last `keep_postfix`, until another postfix is set.
+    kept: Mutex<Option<Py<PyDict>>>,
 }
 
 fn process(py: Python<'_>) -> PyResult<&'static Process> {
@@ -49,6 +51,28 @@ fn process(py: Python<'_>) -> PyResult<&'static Process> {
 impl Bar {
     fn core(&self) -> Arc<BarCore> {
         Arc::clone(&self.core.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Py<PyDict>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops it behind the lock, as that may run Python code.
+    fn forget_kept(&self) {
+        let before = self.kept().take();
+        drop(before);
+    }
+
+    /// Hands a packed postfix to whoever draws; false if there is none.
+    fn put_postfix(&self, py: Python<'_>, packed: Option<Vec<u8>>) -> PyResult<bool> {
+        let Some(bytes) = packed else {
+            return Ok(false);
+        };
+        self.with_entry(py, |process, entry| {
+            let alive = process.home.liveness();
+            entry.set_postfix(&bytes, process.order(), process.home.me, &alive);
+        })?;
+        Ok(true)
     }
 
     /// The bar's entry in the segment, for texts.
@@ -233,6 +257,7 @@ impl Bar {
         Ok(Self {
             core: RwLock::new(core),
             spec: Some(spec),
+            kept: Mutex::new(None),
         })
     }
 
@@ -256,6 +281,7 @@ impl Bar {
         Ok(Self {
             core: RwLock::new(core),
             spec: None,
+            kept: Mutex::new(None),
         })
     }
 
@@ -349,18 +375,30 @@ impl Bar {
     /// Stores a postfix: a text, or names and values. False if some value is neither a plain number
     /// nor a text: then nothing is stored, and the caller makes a text of it.
     fn set_postfix(&self, py: Python<'_>, postfix: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let Some(bytes) = packed_postfix(postfix)? else {
+        self.forget_kept();
+        self.put_postfix(py, packed_postfix(postfix)?)
+    }
+
+    /// As `set_postfix`, for the keywords of a call: sorted by name, and kept for `kept_postfix`. False
+    /// also where Python code draws.
+    #[pyo3(signature = (pairs, /))]
+    fn keep_postfix(&self, py: Python<'_>, pairs: &Bound<'_, PyDict>) -> PyResult<bool> {
+        let draws_itself = |spec: &Spec| spec.traits & SELF_DRAWN != 0;
+        if self.spec.as_ref().is_some_and(draws_itself)
+            || !self.put_postfix(py, packed_keywords(pairs)?)?
+        {
+            self.forget_kept();
             return Ok(false);
-        };
-        self.with_entry(py, |process, entry| {
-            entry.set_postfix(
-                &bytes,
-                process.order(),
-                process.home.me,
-                &process.home.liveness(),
-            );
-        })?;
+        }
+        let before = self.kept().replace(pairs.clone().unbind());
+        drop(before);
         Ok(true)
+    }
+
+    /// What `keep_postfix` was last given, unless another postfix was set since.
+    #[getter]
+    fn kept_postfix(&self, py: Python<'_>) -> Option<Py<PyDict>> {
+        self.kept().as_ref().map(|pairs| pairs.clone_ref(py))
     }
 
     /// Ends the bar: its last line is drawn, waiting at most 50 ms for it, and nothing counts here any
