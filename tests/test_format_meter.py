@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mp_tqdm._core import format_interval, format_meter, format_num, format_sizeof
 from tqdm import tqdm
+
+from mp_tqdm._core import format_interval, format_meter, format_num, format_sizeof
 
 pytestmark = [
     # tqdm warns of colours that it does not know and of bars that are more than full.
