@@ -237,18 +237,24 @@ class Terminal:
         with self._changed:
             return b"".join(chunk.data for chunk in self.recording)
 
-    def frames(self) -> list[Frame]:
+    def frames(self, pause: float = 0.02) -> list[Frame]:
         """The screens a person could have seen one after the other, from the recording.
 
-        A write arrives in one piece or in several, and two may arrive together: good for counting
-        how often a line moved, not for counting system calls (see `system_calls`).
+        The kernel hands on a write line by line, so what is read may be half a drawing. A screen
+        counts as seen once nothing came for a while: good for how often a line moved and for what
+        stood there, not for counting system calls (see `system_calls`).
+
+        Args:
+            pause: For how many seconds, less than lies between two drawings.
         """
         with self._changed:
             recording = list(self.recording)
         screen = Screen(max(self._size[0], 1), max(self._size[1], 1))
         frames: list[Frame] = []
-        for chunk in recording:
+        for chunk, following in zip(recording, [*recording[1:], None], strict=True):
             screen.feed(chunk.data)
+            if following is not None and following.time - chunk.time < pause:
+                continue
             lines = screen.lines()
             if not frames or frames[-1].lines != lines:
                 frames.append(Frame(chunk.time, lines))

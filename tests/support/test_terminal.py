@@ -11,7 +11,7 @@ import pytest
 
 from support.polling import wait_until
 from support.screen import Screen
-from support.terminal import Terminal
+from support.terminal import Chunk, Terminal
 
 Program = Callable[..., list[str]]
 
@@ -123,9 +123,17 @@ def test_frames_are_the_screens_that_could_be_seen(terminal: Terminal, program: 
         terminal.wait_for(partial(_shows, f"{n}/3"))
         terminal.press(b"\n")
     terminal.wait()
-    frames = terminal.frames()
+    frames = terminal.frames(pause=0)
     assert [frame.lines[-1] for frame in frames] == ["0/3", "1/3", "2/3"]
     assert [frame.time for frame in frames] == sorted(frame.time for frame in frames)
+
+
+def test_a_drawing_that_arrives_in_pieces_is_one_frame() -> None:
+    with Terminal() as terminal:
+        pieces = [(0.0, b"1/3"), (0.1, b"\r2/3\n"), (0.101, b"more"), (0.2, b"\x1b[A\r3/3")]
+        terminal.recording = [Chunk(time, data) for time, data in pieces]
+        frames = terminal.frames()
+    assert [frame.lines for frame in frames] == [["1/3"], ["2/3", "   more"], ["3/3", "   more"]]
 
 
 def test_a_test_can_write_from_its_own_process(terminal: Terminal) -> None:
