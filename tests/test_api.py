@@ -1,5 +1,6 @@
 """The surface: what is exported, and that the constructor is tqdm's."""
 
+import importlib
 import inspect
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 from tqdm import tqdm
 
 import mp_tqdm as package
-from mp_tqdm import mp_tqdm, trange
+from mp_tqdm import _core, mp_tqdm, trange
 
 
 @pytest.fixture(autouse=True)
@@ -234,3 +235,10 @@ def test_the_import_brings_in_no_framework() -> None:
 def test_trange_and_the_alias() -> None:
     assert package.tqdm is mp_tqdm
     assert list(trange(3)) == [0, 1, 2]
+
+
+def test_a_debug_build_says_so_at_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _core.__debug_build__ is False
+    monkeypatch.setattr(_core, "__debug_build__", True)
+    with pytest.warns(package.TqdmWarning, match="--release"):
+        importlib.reload(package)
