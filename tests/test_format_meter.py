@@ -161,6 +161,7 @@ def assert_equal(**meter: Any) -> None:
         assert is_eternal(meter), (meter, line, expected)
 
 
+@pytest.mark.once  # the Unicode tables of other Pythons differ
 @many
 @given(n=count, total=st.one_of(st.none(), count), elapsed=elapsed, rate=rate, initial=count)
 def test_any_numbers_in_every_look(**numbers: Any):
@@ -168,6 +169,7 @@ def test_any_numbers_in_every_look(**numbers: Any):
         assert_equal(**numbers, **look)
 
 
+@pytest.mark.once  # the Unicode tables of other Pythons differ
 @many
 @given(
     prefix=label,
@@ -220,6 +222,7 @@ fragment = st.one_of(
 template = st.lists(fragment, max_size=6).map("".join)
 
 
+@pytest.mark.once  # the Unicode tables of other Pythons differ
 @many
 @given(bar_format=template, prefix=label, unit_scale=unit_scale, widths=st.tuples(ncols, ncols))
 def test_any_template(widths: tuple[int | None, ...], **look: Any):
@@ -227,6 +230,7 @@ def test_any_template(widths: tuple[int | None, ...], **look: Any):
         assert_equal(**counts, **look, ncols=width, nrows=24)
 
 
+@pytest.mark.once  # the Unicode tables of other Pythons differ
 @many
 @given(number=count, specs=st.lists(spec, min_size=16, max_size=16))
 def test_any_format_specification(number: float, specs: list[str]):
@@ -239,6 +243,7 @@ def test_any_format_specification(number: float, specs: list[str]):
         assert text_of(format_meter, number, None, 1, bar_format=template) == expected, spec
 
 
+@pytest.mark.once  # the Unicode tables of other Pythons differ
 @many
 @given(
     n=count,
@@ -260,6 +265,7 @@ def test_anything_at_once(widths: tuple[int | None, ...], scales: tuple[float, .
         assert_equal(**meter, ncols=width, unit_scale=scale)
 
 
+@pytest.mark.once  # the Unicode tables of other Pythons differ
 @many
 @given(
     numbers=st.lists(count, min_size=4, max_size=4),

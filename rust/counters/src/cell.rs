@@ -1,8 +1,8 @@
-//! Cells: the counters of one process in one bar, and how a cell passes from a dead process to the
-//! next one without its count ever moving.
+//! A cell: the counters of one process in one bar, and how it passes from a dead process to the next
+//! one without its count ever moving.
 
 use crate::sync::{AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
-use crate::tag::{BarId, CellKey, CellState, CellTag, Liveness, ProcessId, Rank};
+use crate::tag::{CellKey, CellState, CellTag, Liveness, ProcessId};
 use crate::value::Value;
 
 /// How often a reader tries again while a cell changes hands under it.
@@ -207,6 +207,11 @@ impl Cell {
         after
     }
 
+    /// Counts no handle any more: the process that had them is gone, or about to be.
+    pub(crate) fn forget_opens(&self) {
+        self.opens.store(0, Ordering::Relaxed);
+    }
+
     /// Handles of this process open on the bar.
     #[must_use]
     pub fn opens(&self) -> u32 {
@@ -264,7 +269,7 @@ impl Cell {
         }
     }
 
-    fn tag(&self) -> CellTag {
+    pub(crate) fn tag(&self) -> CellTag {
         CellTag::unpack(self.tag.load(Ordering::Relaxed))
     }
 
@@ -327,7 +332,7 @@ impl Cell {
     /// The new tag is "live" from the first instant, so that no reader misses the count. The caller may
     /// have looked at the key of one life and at the tag of the next; so the key is looked at once
     /// more, and if it is another bar's, the tag is put back, again without a gap.
-    fn seize(&self, seen: CellTag, key: CellKey, me: ProcessId) -> bool {
+    pub(crate) fn seize(&self, seen: CellTag, key: CellKey, me: ProcessId) -> bool {
         let mine = seen.turned(CellState::Live, me).pack();
         // SYNC POINT: Acquire pairs with the Release of the process that left the cell, whose last
         // count and totals are then seen; Release hands the cell on to readers.
@@ -366,7 +371,7 @@ impl Cell {
         }
     }
 
-    fn turn(&self, from: CellTag, to: CellTag) {
+    pub(crate) fn turn(&self, from: CellTag, to: CellTag) {
         // SYNC POINT: the callers name the partner.
         let _ =
             self.tag
@@ -397,7 +402,13 @@ impl Cell {
     }
 
     /// Makes a free or half-claimed cell this process's, fills it in and publishes it.
-    fn claim(&self, seen: u64, key: CellKey, me: ProcessId, as_state: CellState) -> bool {
+    pub(crate) fn claim(
+        &self,
+        seen: u64,
+        key: CellKey,
+        me: ProcessId,
+        as_state: CellState,
+    ) -> bool {
         let claiming = CellTag::unpack(seen).claimed(me);
         // SYNC POINT: Acquire pairs with the Release of `free`: the writes below come after every
         // read of the cell's former life.
@@ -443,190 +454,8 @@ impl Default for Cell {
     }
 }
 
-/// The cells of a segment, with the mark up to which they were ever used.
-#[derive(Clone, Copy, Debug)]
-pub struct Cells<'a> {
-    /// All cells; the last [`Cells::shared`] of them are the overflow cells.
-    pub(crate) cells: &'a [Cell],
-    /// How many of `cells` are overflow cells.
-    pub(crate) shared: usize,
-    /// One more than the highest index ever claimed.
-    pub(crate) high_water: &'a AtomicU32,
-}
-
-/// A cell to count into.
-#[derive(Clone, Copy, Debug)]
-pub struct Claimed<'a> {
-    /// The cell.
-    pub cell: &'a Cell,
-    /// Whether other processes count into it too, so that only [`Cell::add_shared`] will do.
-    pub shared: bool,
-    /// Whether it started from zero, and not from what another process left.
-    pub fresh: bool,
-}
-
-impl<'a> Cells<'a> {
-    /// The cells that were ever used. (The overflow cells are the last ones: they come into use when
-    /// all others are.)
-    pub fn used(&self) -> impl Iterator<Item = &'a Cell> + use<'a> {
-        // SYNC POINT: pairs with the Release of `raise`: a cell below the mark is seen published.
-        let high = self.high_water.load(Ordering::Acquire) as usize;
-        self.cells[..high.min(self.cells.len())].iter()
-    }
-
-    fn raise(&self, index: usize) {
-        let mark = u32::try_from(index + 1).unwrap_or(u32::MAX);
-        // SYNC POINT: pairs with the Acquire of `used`.
-        self.high_water.fetch_max(mark, Ordering::Release);
-    }
-
-    /// The cell of `me` for `key`: the one it has, else one that another process of the same bar and
-    /// rank left, else a free one, else the overflow cell of that bar and rank. `None` only where
-    /// even the overflow cells are used up.
-    ///
-    /// `has_ended` says whether a bar is over, so that what its dead processes left can be used again.
-    #[must_use]
-    pub fn claim(
-        &self,
-        key: CellKey,
-        me: ProcessId,
-        alive: &impl Liveness,
-        has_ended: impl Fn(CellKey) -> bool,
-    ) -> Option<Claimed<'a>> {
-        if me == ProcessId::NONE {
-            return self.claim_shared(key, me, alive, has_ended);
-        }
-        if let Some(cell) = self.find_own(key, me) {
-            return Some(Claimed {
-                cell,
-                shared: false,
-                fresh: false,
-            });
-        }
-        if let Some(cell) = self.adopt(key, me, alive) {
-            return Some(Claimed {
-                cell,
-                shared: false,
-                fresh: false,
-            });
-        }
-        for (index, cell) in self.own_cells().iter().enumerate() {
-            if take_free(cell, key, me, alive, &has_ended, CellState::Live) {
-                self.raise(index);
-                return Some(Claimed {
-                    cell,
-                    shared: false,
-                    fresh: true,
-                });
-            }
-        }
-        self.claim_shared(key, me, alive, has_ended)
-    }
-
-    fn own_cells(&self) -> &'a [Cell] {
-        &self.cells[..self.cells.len() - self.shared]
-    }
-
-    fn find_own(&self, key: CellKey, me: ProcessId) -> Option<&'a Cell> {
-        self.used()
-            .find(|cell| cell.tag().is_live_of(me) && cell.key() == Some(key))
-    }
-
-    fn adopt(&self, key: CellKey, me: ProcessId, alive: &impl Liveness) -> Option<&'a Cell> {
-        let mut orphans = self.used().filter(|cell| cell.key() == Some(key));
-        orphans.find(|cell| {
-            let tag = cell.tag();
-            let orphan = match tag.state {
-                CellState::Released => true,
-                CellState::Live => alive.is_dead(tag.process),
-                _ => false,
-            };
-            let adopted = orphan && cell.seize(tag, key, me);
-            if adopted {
-                cell.opens.store(0, Ordering::Relaxed);
-            }
-            adopted
-        })
-    }
-
-    /// One overflow cell for each bar and rank. Two processes may make two at once; both are counted.
-    fn claim_shared(
-        &self,
-        key: CellKey,
-        me: ProcessId,
-        alive: &impl Liveness,
-        has_ended: impl Fn(CellKey) -> bool,
-    ) -> Option<Claimed<'a>> {
-        let first = self.cells.len() - self.shared;
-        let shared = &self.cells[first..];
-        let is_theirs =
-            |cell: &&Cell| cell.tag().state == CellState::Shared && cell.key() == Some(key);
-        if let Some(cell) = shared.iter().find(is_theirs) {
-            return Some(Claimed {
-                cell,
-                shared: true,
-                fresh: false,
-            });
-        }
-        let index = shared
-            .iter()
-            .position(|cell| take_free(cell, key, me, alive, &has_ended, CellState::Shared))?;
-        self.raise(first + index);
-        Some(Claimed {
-            cell: &shared[index],
-            shared: true,
-            fresh: true,
-        })
-    }
-
-    /// Gives back what an ended bar's processes left. Cells of live processes stay theirs; they give
-    /// them back at their next cold path, this one too ([`Cells::free_own`]). So no process ever
-    /// writes into a cell that became another's.
-    pub(crate) fn free_bar(&self, bar: BarId, me: ProcessId, alive: &impl Liveness) {
-        for cell in self.used() {
-            if let Some(key) = cell.key()
-                && key.bar == bar
-            {
-                cell.free_if_abandoned(key, me, alive);
-            }
-        }
-    }
-
-    /// Gives back those cells of `me` that `is_over` picks: their bar has ended, and nothing in this
-    /// process counts into them any more.
-    pub fn free_own(&self, me: ProcessId, is_over: impl Fn(&Cell, CellKey) -> bool) {
-        for cell in self.used() {
-            if cell.tag().is_live_of(me) && cell.key().is_some_and(|key| is_over(cell, key)) {
-                cell.free(me);
-            }
-        }
-    }
-
-    /// Leaves every cell of `me` to whoever comes next: at a clean exit.
-    pub fn release_all(&self, me: ProcessId) {
-        for cell in self.used() {
-            if cell.tag().is_live_of(me) {
-                cell.opens.store(0, Ordering::Relaxed);
-                cell.release(me);
-            }
-        }
-    }
-
-    /// What the bar's cells say of one rank.
-    pub fn views_of_rank(
-        &self,
-        bar: BarId,
-        rank: Rank,
-    ) -> impl Iterator<Item = CellView> + use<'a> {
-        let key = CellKey { bar, rank };
-        self.used()
-            .filter(move |cell| cell.key() == Some(key))
-            .filter_map(Cell::read)
-    }
-}
-
 /// Takes a cell that is free, or was left half claimed, or belongs to a bar that has ended.
-fn take_free(
+pub(crate) fn take_free(
     cell: &Cell,
     key: CellKey,
     me: ProcessId,

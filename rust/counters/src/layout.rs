@@ -4,8 +4,10 @@
 //! Sizes and offsets are asserted at compile time, because other processes map the same bytes; a
 //! change to any of them must raise [`LAYOUT_VERSION`].
 
-use crate::bar::{BarEntry, Bars};
-use crate::cell::{Cell, Cells};
+use crate::bar::BarEntry;
+use crate::bars::Bars;
+use crate::cell::Cell;
+use crate::cells::Cells;
 use crate::owner::Ownership;
 use crate::process::{ProcessEntry, Processes};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};

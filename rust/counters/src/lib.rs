@@ -8,7 +8,9 @@
 //! This crate knows no Python, no terminal and no clock: time comes in as an argument.
 
 mod bar;
+mod bars;
 mod cell;
+mod cells;
 mod combine;
 mod error;
 mod file;
@@ -27,10 +29,12 @@ mod text;
 mod value;
 
 pub use bar::{
-    BY_WORKERS, BarEntry, BarView, Bars, CALLER_TRAITS_SHIFT, FED, ITERATES, Identity, Joined,
-    NAMED, Opening, REPORTABLE,
+    BY_WORKERS, BarEntry, BarView, CALLER_TRAITS_SHIFT, FED, ITERATES, Identity, NAMED, Opening,
+    REPORTABLE,
 };
-pub use cell::{Cell, CellView, Cells, Claimed, OWN_LINE};
+pub use bars::{Bars, Joined};
+pub use cell::{Cell, CellView, OWN_LINE};
+pub use cells::{Cells, Claimed};
 pub use combine::{Combined, RankShare, Reduction, combine};
 pub use error::Error;
 pub use home::{Application, Home, Rung};

@@ -17,8 +17,10 @@ mod text;
 use loom::model::Builder;
 use loom::sync::Arc;
 
-use crate::bar::{BarEntry, Bars, Opening};
-use crate::cell::{Cell, Cells};
+use crate::bar::{BarEntry, Opening};
+use crate::bars::Bars;
+use crate::cell::Cell;
+use crate::cells::Cells;
 use crate::process::{ProcessEntry, Processes};
 use crate::sync::{AtomicU32, AtomicU64, checked};
 use crate::tag::{BarId, CellKey, Incarnation, Liveness, ProcessId, Rank, Slot};

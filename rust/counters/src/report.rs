@@ -1,7 +1,9 @@
 //! Where a report counts that names no bar: which open bar of the job a process means.
 
-use crate::bar::{BarView, Bars, NAMED, REPORTABLE};
-use crate::cell::{Cell, Cells};
+use crate::bar::{BarView, NAMED, REPORTABLE};
+use crate::bars::Bars;
+use crate::cell::Cell;
+use crate::cells::Cells;
 use crate::process::{Processes, Role};
 use crate::tag::{BarId, BarState, CellState, Liveness, ProcessId, Rank};
 

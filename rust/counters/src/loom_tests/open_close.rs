@@ -4,7 +4,8 @@
 use loom::thread;
 
 use super::{A, B, BAR, C, KEY, RANK, World, check, check_deaths, opening, other, shared};
-use crate::bar::{Joined, Opening};
+use crate::bar::Opening;
+use crate::bars::Joined;
 use crate::tag::{BarId, BarState, ProcessId};
 
 impl World {
