@@ -14,15 +14,17 @@ mod process;
 mod reuse;
 mod text;
 
+use std::sync::{Arc, Mutex};
+
 use loom::model::Builder;
-use loom::sync::Arc;
+use mortal::{Memory, set_memory};
 
 use crate::bar::{BarEntry, Opening};
 use crate::bars::Bars;
 use crate::cell::Cell;
 use crate::cells::Cells;
 use crate::process::{ProcessEntry, Processes};
-use crate::sync::{AtomicU32, AtomicU64, checked};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::tag::{BarId, CellKey, Incarnation, Liveness, ProcessId, Rank, Slot};
 use crate::value::Value;
 
@@ -53,12 +55,16 @@ const fn process(slot: u16) -> ProcessId {
 
 /// What the kernel knows: the last life of each slot that is over.
 #[derive(Debug)]
-struct Lives(Vec<checked::AtomicU32>);
+struct Lives(Vec<AtomicU32>);
 
 impl Lives {
+    fn new() -> Self {
+        Self((0..4).map(|_| AtomicU32::new(0)).collect())
+    }
+
     /// The kernel drops a process's locks after the last thing that the process did.
     fn end(&self, process: ProcessId) {
-        self.0[process.slot.0 as usize].store(process.incarnation.0, checked::Ordering::Release);
+        self.0[process.slot.0 as usize].store(process.incarnation.0, Ordering::Release);
     }
 
     /// Lets `me` live for so many steps; `None` if it died.
@@ -74,7 +80,7 @@ impl Lives {
 impl Liveness for Lives {
     fn is_dead(&self, process: ProcessId) -> bool {
         let over = &self.0[process.slot.0 as usize];
-        over.load(checked::Ordering::Acquire) >= process.incarnation.0
+        over.load(Ordering::Acquire) >= process.incarnation.0
     }
 
     fn is_dead_actor(&self, slot: Slot, incarnation_low: u16) -> bool {
@@ -112,7 +118,7 @@ impl World {
             high_cells: AtomicU32::new(0),
             processes: (0..4).map(|_| ProcessEntry::new()).collect(),
             high_processes: AtomicU32::new(0),
-            lives: Lives((0..4).map(|_| checked::AtomicU32::new(0)).collect()),
+            lives: Lives::new(),
         }
     }
 
@@ -163,16 +169,20 @@ fn whole(value: Value) -> i64 {
 
 /// Checks a model, with every number of preemptions or at most so many.
 fn check(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = Builder::new();
-    builder.max_branches = 10_000;
-    builder.preemption_bound = builder.preemption_bound.or(preemptions);
-    builder.check(model);
+    let model = Arc::new(model);
+    for memory in [Memory::Weak, Memory::Exact] {
+        let mut builder = Builder::new();
+        builder.max_branches = 10_000;
+        builder.preemption_bound = builder.preemption_bound.or(preemptions);
+        set_memory(memory);
+        let model = Arc::clone(&model);
+        builder.check(move || model());
+    }
 }
 
 /// Checks a model once for each step at which its victim can die: `model` gets the number of the step
 /// and says whether the victim outlived it; the last number is one that it always outlives.
 fn check_deaths(preemptions: Option<usize>, model: impl Fn(usize) -> bool + Send + Sync + 'static) {
-    use std::sync::{Arc, Mutex};
     let model = Arc::new(model);
     for steps in 0.. {
         let died = Arc::new(Mutex::new(false));
@@ -206,6 +216,6 @@ fn other() -> Opening<'static> {
 }
 
 /// A segment that threads share.
-fn shared(world: World) -> Arc<World> {
-    Arc::new(world)
+fn shared(world: World) -> loom::sync::Arc<World> {
+    loom::sync::Arc::new(world)
 }

@@ -34,6 +34,21 @@ fn two_processes_never_adopt_the_same_cell() {
 }
 
 #[test]
+fn a_process_that_leaves_hands_all_its_counts_on() {
+    check(Some(5), || {
+        let world = shared(orphaned());
+        let next = {
+            let world = world.clone();
+            thread::spawn(move || world.count(B, 1))
+        };
+        world.count(A, 1);
+        world.cells().release_all(A);
+        next.join().unwrap();
+        assert_eq!(world.sum(KEY.bar), 7);
+    });
+}
+
+#[test]
 fn an_adopter_that_dies_loses_no_count_of_those_before_it() {
     check_deaths(Some(3), |steps| {
         let world = shared(orphaned());

@@ -9,7 +9,7 @@ use crate::bar::{Opening, REPORTABLE};
 use crate::cell::Cell;
 use crate::process::Role;
 use crate::report::{Reporter, target};
-use crate::sync::checked;
+use crate::sync::{AtomicU32, Ordering};
 use crate::tag::{BarId, CellKey, ProcessId};
 
 /// What a reporting process keeps between reports.
@@ -86,17 +86,17 @@ fn reports_reach_a_bar_that_opens_from_then_on() {
     check(Some(2), || {
         let world = shared(World::family(2, 4));
         world.open(&outer_opening(), A).expect("there is room");
-        let opened = Arc::new(checked::AtomicU32::new(0));
+        let opened = Arc::new(AtomicU32::new(0));
         let opener = {
             let (world, opened) = (world.clone(), opened.clone());
             thread::spawn(move || {
                 world.open(&inner_opening(), A).expect("there is room");
-                opened.store(1, checked::Ordering::Release);
+                opened.store(1, Ordering::Release);
             })
         };
         let mut slot = Slot::default();
         assert!(world.report(&mut slot));
-        let is_open = opened.load(checked::Ordering::Acquire) == 1;
+        let is_open = opened.load(Ordering::Acquire) == 1;
         assert!(world.report(&mut slot));
         opener.join().unwrap();
         assert_eq!(world.reports(), 2);
@@ -110,18 +110,18 @@ fn reports_leave_a_bar_that_closes_from_then_on() {
         let world = shared(World::family(2, 4));
         world.open(&outer_opening(), A).expect("there is room");
         world.open(&inner_opening(), A).expect("there is room");
-        let closed = Arc::new(checked::AtomicU32::new(0));
+        let closed = Arc::new(AtomicU32::new(0));
         let closer = {
             let (world, closed) = (world.clone(), closed.clone());
             thread::spawn(move || {
                 world.cells().cells[1].close(1);
                 assert!(world.bars().try_end(&world.cells(), INNER, A, &world.lives));
-                closed.store(1, checked::Ordering::Release);
+                closed.store(1, Ordering::Release);
             })
         };
         let mut slot = Slot::default();
         assert!(world.report(&mut slot));
-        let is_closed = closed.load(checked::Ordering::Acquire) == 1;
+        let is_closed = closed.load(Ordering::Acquire) == 1;
         assert!(world.report(&mut slot));
         closer.join().unwrap();
         assert_eq!(world.reports(), 2);

@@ -6,7 +6,8 @@ use loom::thread;
 use super::{A, B, BAR, C, KEY, RANK, World, check, check_deaths, opening, other, shared};
 use crate::bar::Opening;
 use crate::bars::Joined;
-use crate::tag::{BarId, BarState, ProcessId};
+use crate::cell::Cell;
+use crate::tag::{BarId, BarState, ProcessId, Rank};
 
 impl World {
     pub(super) fn open(&self, opening: &Opening<'_>, me: ProcessId) -> Option<Joined<'_>> {
@@ -80,6 +81,23 @@ fn an_opener_that_dies_leaves_room_for_the_next_one() {
         assert_ne!(lived, Some(false));
         assert!(world.is_in_use(joined.id));
         lived.is_some()
+    });
+}
+
+#[test]
+fn an_opener_that_dies_leaves_no_cell_in_the_next_bar() {
+    check_deaths(Some(0), |steps| {
+        let world = World::new(2, 2);
+        let life = || {
+            let (bars, cells) = (world.bars(), world.cells());
+            bars.open(&cells, &other(), Rank(1), B, &world.lives)
+                .is_some()
+        };
+        let lived = world.lives.live_for(steps, B, life).is_some();
+        let joined = world.open(&opening(), A).expect("there is room");
+        let mut cells = world.cells().used().filter_map(Cell::read);
+        assert!(cells.all(|cell| cell.key.bar != joined.id || cell.process == A));
+        lived
     });
 }
 

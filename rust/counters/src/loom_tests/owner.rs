@@ -5,7 +5,7 @@ use loom::thread;
 
 use super::{A, B, DEAD, Lives, check, check_deaths};
 use crate::owner::Ownership;
-use crate::sync::{AtomicU64, checked};
+use crate::sync::AtomicU64;
 use crate::tag::ProcessId;
 
 const NOW_MS: u64 = 10_000;
@@ -23,7 +23,7 @@ impl Stage {
         let stage = Self {
             word: AtomicU64::new(0),
             seen_ms: AtomicU64::new(0),
-            lives: Lives((0..3).map(|_| checked::AtomicU32::new(0)).collect()),
+            lives: Lives::new(),
         };
         assert!(stage.ownership().take(None, DEAD, seen_ms));
         Arc::new(stage)

@@ -50,7 +50,7 @@ fn a_reader_never_sees_one_bars_count_under_the_next_ones_key() {
 
 #[test]
 fn an_adopter_never_takes_a_cell_that_became_another_bars() {
-    check(None, || {
+    check(Some(5), || {
         let world = shared(released());
         // A takes its cell back, the bar ends, and the cell counts for the next one.
         let other = {

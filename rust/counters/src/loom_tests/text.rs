@@ -4,7 +4,6 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::{A, B, Lives, check, check_deaths};
-use crate::sync::checked;
 use crate::tag::ProcessId;
 use crate::text::Text;
 
@@ -17,7 +16,7 @@ impl Page {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             text: Text::new(),
-            lives: Lives((0..3).map(|_| checked::AtomicU32::new(0)).collect()),
+            lives: Lives::new(),
         })
     }
 
