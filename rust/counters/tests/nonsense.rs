@@ -236,9 +236,12 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(
-        u32::try_from(common::scaled(64)).unwrap_or(u32::MAX)
-    ))]
+    // A case that fails is printed whole, so no file of seeds is needed.
+    #![proptest_config(ProptestConfig {
+        cases: u32::try_from(common::scaled(64)).unwrap_or(u32::MAX),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn readers_get_through_a_segment_of_nonsense(seed: u64, plausible in 0_u64..=100) {
