@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use common::{Killed, Scratch, Watchdog, again, argument, as_child, note};
 use mp_tqdm_counters::{
@@ -40,7 +40,8 @@ fn private_file(path: &Path, bytes: &[u8]) {
     file.unwrap().write_all(bytes).unwrap();
 }
 
-/// Attaches at each first line of its input, says to which inode, and leaves at each second one.
+/// Attaches at each first line of its input, says to which inode, and leaves at each second one; not
+/// before the moment that the line names, so that several do it at once.
 fn stay() {
     let directory: PathBuf = argument(0);
     let role = if argument::<u8>(1) == 0 {
@@ -49,9 +50,17 @@ fn stay() {
         Role::Worker
     };
     let mut left = None;
-    let mut lines = std::io::stdin().lines();
-    while lines.next().is_some() {
+    let mut moments = std::io::stdin().lines().map(|line| {
+        let moment = Duration::from_nanos(line.unwrap().parse().unwrap());
+        move || {
+            while UNIX_EPOCH.elapsed().unwrap() < moment {
+                std::hint::spin_loop();
+            }
+        }
+    });
+    while let Some(wait) = moments.next() {
         drop(left.take());
+        wait();
         let home = attach(&directory, role);
         let joined = common::open(&home);
         joined.claimed.cell.add(5);
@@ -59,7 +68,8 @@ fn stay() {
             Rung::File(_) => common::inode_of(&home).to_string(),
             rung => format!("{rung:?} {:?}", home.refused),
         });
-        if lines.next().is_some() {
+        if let Some(wait) = moments.next() {
+            wait();
             home.leave();
             note("left");
         }
@@ -110,9 +120,9 @@ impl Attached {
         }
     }
 
-    fn tell(&mut self) {
+    fn tell(&mut self, moment: Duration) {
         let input = self.process.0.stdin.as_mut().unwrap();
-        input.write_all(b"\n").unwrap();
+        writeln!(input, "{}", moment.as_nanos()).unwrap();
     }
 
     fn hear(&mut self) -> String {
@@ -122,8 +132,16 @@ impl Attached {
     }
 
     fn attach(&mut self) -> String {
-        self.tell();
+        self.tell(Duration::ZERO);
         self.hear()
+    }
+}
+
+/// Has all of them do the next thing at the same moment.
+fn tell_all(processes: &mut [Attached]) {
+    let moment = UNIX_EPOCH.elapsed().unwrap() + Duration::from_micros(200);
+    for process in processes {
+        process.tell(moment);
     }
 }
 
@@ -352,14 +370,14 @@ fn processes_that_meet_a_leftover_at_once_meet_in_one_new_segment() {
         let (what, bytes) = &leftovers[round % leftovers.len()];
         private_file(&name, bytes);
         let inode = std::fs::metadata(&name).unwrap().ino().to_string();
-        processes.iter_mut().for_each(Attached::tell);
+        tell_all(&mut processes);
         let inodes: Vec<String> = processes.iter_mut().map(Attached::hear).collect();
         assert!(
             inodes.iter().all(|one| *one == inodes[0]),
             "{what}: {inodes:?}"
         );
         assert_ne!(inodes[0], inode, "{what}");
-        processes.iter_mut().for_each(Attached::tell);
+        tell_all(&mut processes);
         assert!(processes.iter_mut().all(|one| one.hear() == "left"));
         assert_eq!(scratch.names(), Vec::<String>::new(), "{what}");
     }
