@@ -17,6 +17,29 @@ hypothesis.settings.load_profile("mp_tqdm")
 
 _numbers = itertools.count(1)
 
+# A round of a complete run of the failure tests takes minutes, not the seconds of other tests.
+_COMPLETE_TIMEOUT_S = 3600
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--complete", action="store_true", help="run the tests marked `faults` at full length"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--complete"):
+        for item in items:
+            if item.get_closest_marker("faults"):
+                item.add_marker(pytest.mark.timeout(_COMPLETE_TIMEOUT_S), append=False)
+
+
+@pytest.fixture
+def rounds(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """`rounds(short, complete)`: how often to try, by whether the run is a `--complete` one."""
+    is_complete = request.config.getoption("--complete")
+    return lambda short, complete: complete if is_complete else short
+
 
 @pytest.fixture(autouse=True)
 def nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

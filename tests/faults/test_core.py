@@ -25,6 +25,7 @@ def sweep(program: Program) -> None:
     assert programs.run(program("import mp_tqdm; mp_tqdm.mp_tqdm(disable=True)")).returncode == 0
 
 
+@pytest.mark.faults("F1")
 def test_a_worker_killed_while_counting_leaves_what_it_counted(program: Program) -> None:
     # Each worker acknowledges its counts in a file of its own; one may be in flight per kill.
     process = programs.run(
@@ -56,6 +57,7 @@ def test_a_worker_killed_while_counting_leaves_what_it_counted(program: Program)
     assert process.stdout.startswith("True"), process.stdout + process.stderr
 
 
+@pytest.mark.faults("F2")
 def test_another_rank_draws_once_the_owner_was_killed(program: Program, tmp_path: Path) -> None:
     command = program("""
         import os, time
@@ -120,6 +122,7 @@ SEGMENTS = {
 }
 
 
+@pytest.mark.faults("F27")
 @pytest.mark.parametrize("setup", SEGMENTS.values(), ids=SEGMENTS)
 def test_where_dev_shm_is_of_no_use_the_next_place_is_taken(program: Program, setup: str) -> None:
     process = in_namespace(setup, program(COUNT))
