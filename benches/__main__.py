@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import TextIO
 
 from benches import (
+    bench_crew,
     bench_import,
     bench_iterate,
     bench_memory,
     bench_postfix,
+    bench_processes,
     bench_report,
     bench_update,
     report,
@@ -42,6 +44,10 @@ SUITES = {
         bench_import.SUITE,
         bench_memory.SUITE,
         bench_memory.SEGMENT_SUITE,
+        bench_processes.SUITE,
+        bench_processes.OWNER_SUITE,
+        bench_processes.FORK_SUITE,
+        bench_crew.SUITE,
     )
 }
 

@@ -49,6 +49,7 @@ def measure(
         tell: Is called with a line about what goes on.
     """
     tell = tell or (lambda _: None)
+    rounds = min(rounds, suite.rounds or rounds)
     tell(f"{suite.name}: how long each takes")
     repetitions = {
         subject.name: suite.repetitions or _repetitions(subject, round_s) for subject in subjects

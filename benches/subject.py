@@ -43,6 +43,7 @@ class Suite:
         scale: What a figure of one repetition is multiplied by.
         repetitions: How often a subject does its thing in one round; None: as often as fills the
             round's time.
+        rounds: The most rounds, for one of which a subject takes seconds.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Suite:
     unit: str = "ns"
     scale: float = 1e9
     repetitions: int | None = None
+    rounds: int | None = None
 
 
 def fresh(loop: Loop) -> Loop:

@@ -1,0 +1,174 @@
+"""A crew of processes that split lines into tokens, reporting each line in one of several ways.
+
+    python -m benches.crew METHOD WORKERS ITEMS
+
+Prints the seconds from the moment when all are ready to the end of the last one, and fails if the
+reports do not add up to ITEMS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import multiprocessing
+import os
+import re
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    # What a worker calls for each item, and what gives the sum at the end.
+    Counting = tuple[Callable[[], object], Callable[[], float]]
+
+# Some microseconds of work, as the first step of any tokeniser takes.
+_LINE = "It is a truth universally acknowledged that a progress bar must be in want of a loop. " * 2
+_tokens = re.compile(r"\w+|[^\w\s]").findall
+
+_fork = multiprocessing.get_context("fork")
+
+
+@contextlib.contextmanager
+def _silent(items: int) -> Iterator[Counting]:
+    yield None, lambda: items  # type: ignore[misc]
+
+
+@contextlib.contextmanager
+def _ours(items: int) -> Iterator[Counting]:
+    from mp_tqdm import mp_tqdm, report_progress
+
+    with mp_tqdm(total=items, desc="lines") as bar:
+        yield report_progress, lambda: bar.n
+
+
+@contextlib.contextmanager
+def _value(items: int) -> Iterator[Counting]:
+    del items
+    value: Any = _fork.Value("q", 0)
+
+    def add() -> None:
+        with value.get_lock():
+            value.value += 1
+
+    yield add, lambda: value.value
+
+
+@contextlib.contextmanager
+def _manager_queue(items: int) -> Iterator[Counting]:
+    """A thread of the parent takes the reports out of a managed queue, into a bar of tqdm."""
+    import threading
+
+    from tqdm import tqdm
+
+    with _fork.Manager() as manager, tqdm(total=items, desc="lines") as bar:
+        queue: Any = manager.Queue()
+
+        def drain() -> None:
+            while (n := queue.get()) is not None:
+                bar.update(n)
+
+        thread = threading.Thread(target=drain)
+        thread.start()
+
+        def total() -> float:
+            queue.put(None)
+            thread.join()
+            return float(bar.n)
+
+        yield (lambda: queue.put(1)), total
+
+
+def _work(items: int, report: Callable[[], object] | None) -> None:
+    line, tokens = _LINE, _tokens
+    if report is None:
+        for _ in range(items):
+            tokens(line)
+        return
+    for _ in range(items):
+        tokens(line)
+        report()
+
+
+def _worker(gate: int, opener: int, items: int, report: Callable[[], object] | None) -> None:
+    os.close(opener)
+    os.read(gate, 1)  # until the other end is closed
+    _work(items, report)
+
+
+def shares(items: int, workers: int) -> list[int]:
+    """What each worker does, as even as it goes."""
+    return [items // workers + (number < items % workers) for number in range(workers)]
+
+
+METHODS = {"silent": _silent, "mp_tqdm": _ours, "value": _value, "manager": _manager_queue}
+
+
+def run_forked(method: str, workers: int, items: int) -> tuple[float, float]:
+    """Seconds, and the sum of the reports."""
+    with METHODS[method](items) as (report, total):
+        gate, opener = os.pipe()
+        crew = [
+            _fork.Process(target=_worker, args=(gate, opener, share, report))
+            for share in shares(items, workers)
+        ]
+        for process in crew:
+            process.start()
+        begin = time.perf_counter()
+        os.close(opener)
+        for process in crew:
+            process.join()
+        done = total()
+        return time.perf_counter() - begin, done
+
+
+def run_ray(workers: int, items: int) -> tuple[float, float]:
+    """The same with an actor of Ray that each report is sent to and waited for."""
+    ray: Any = importlib.import_module("ray")
+    ray.init(num_cpus=workers + 1, include_dashboard=False, log_to_driver=False)
+
+    class Progress:
+        def __init__(self) -> None:
+            self.n = 0
+
+        def update(self, n: int) -> None:
+            self.n += n
+
+        def total(self) -> int:
+            return self.n
+
+    class Worker:
+        def work(self, items: int, progress: Any) -> None:
+            _work(items, lambda: ray.get(progress.update.remote(1)))
+
+    progress = ray.remote(Progress).remote()
+    crew = [ray.remote(Worker).remote() for _ in range(workers)]
+    ray.get([worker.work.remote(1, progress) for worker in crew])  # all are there
+    begin = time.perf_counter()
+    ray.get(
+        [
+            worker.work.remote(share, progress)
+            for worker, share in zip(crew, shares(items, workers), strict=True)
+        ]
+    )
+    seconds = time.perf_counter() - begin
+    done = ray.get(progress.total.remote()) - workers
+    ray.shutdown()
+    return seconds, done
+
+
+def main() -> None:
+    """Run one crew."""
+    method, workers, items = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    if method == "ray":
+        seconds, done = run_ray(workers, items)
+    else:
+        seconds, done = run_forked(method, workers, items)
+    if done != items:
+        sys.exit(f"{method}: {done} of {items} reports arrived")
+    print(seconds)
+
+
+if __name__ == "__main__":
+    main()
