@@ -123,11 +123,13 @@ pub(crate) fn set_process(process: &'static Process) {
     }
 }
 
-/// Draws again once the main thread is back in Python code; false where too much waits for it already.
+/// Has the main thread draw again once its fork is over; false where too much waits for it already.
 pub(crate) fn resume_soon() -> bool {
     extern "C" fn resume(_: *mut c_void) -> c_int {
         swallow(|py| {
-            crate::process::resume(py);
+            if !crate::process::is_forking(py) || !resume_soon() {
+                crate::process::resume(py);
+            }
             Ok(())
         });
         0
