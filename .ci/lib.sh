@@ -130,6 +130,25 @@ install() {
     install --quiet --no-deps --no-index "$work"/wheel/*.whl
 }
 
+# Programs that tests start, each with Debian's package. What lacks one says that it was skipped.
+programs=(strace=strace valgrind=valgrind mpirun.openmpi=openmpi-bin mpiexec.hydra=mpich)
+
+# fetch_programs: installs those that are missing, where that can be done.
+fetch_programs() {
+  local program missing=()
+  for program in "${programs[@]}"; do
+    command -v "${program%=*}" >/dev/null || missing+=("${program#*=}")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "not installed, and not to be had here: ${missing[*]}"
+    return 0
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get -qq update
+  apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
 # build_wheel: the one wheel, in $work/wheel. Locked, for cargo puts the library of every checkout
 # at one place before maturin takes it from there.
 build_wheel() {
@@ -163,10 +182,12 @@ prepare() {
   tail -n +2 "$work/pythons" | { grep -E '^3\.1[0-3] ' || true; } >"$work/others"
   forget_old_requirements
 
+  in_background "programs" fetch_programs
   in_background "requirements" fetch_requirements
   checkers="$(requirements "$main_version" "$main_python" lint)"
   section "wheel" build_wheel "$checkers"
   finish "requirements"
+  finish "programs" || echo "some could not be installed"
 
   install lint "$checkers"
   install main "$(requirements "$main_version" "$main_python" test bench examples)"
