@@ -1,7 +1,7 @@
 """Counts the instructions of the hot paths and compares them with what was committed.
 
-    python -m benches.instructions           fails if a path takes more than `instructions.json` says
-    python -m benches.instructions --write   writes it anew: do so in the commit that changes a path
+    python -m benches.instructions           fails if a path takes more than instructions.json says
+    python -m benches.instructions --write   writes it anew, for the commit that changes a path
 
 Times are too noisy to guard a nanosecond, instructions are not: valgrind counts those that run in
 the native module, so that they depend on its source and its compiler alone, and not on the Python.
@@ -95,9 +95,10 @@ def each(loop: str) -> float:
 
 def compiler() -> str:
     """What the module was built with."""
-    return subprocess.run(
-        ["rustc", "--version"], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    rustc = shutil.which("rustc")
+    if rustc is None:
+        return "unknown"
+    return subprocess.check_output([rustc, "--version"], text=True).strip()
 
 
 def main() -> int:

@@ -79,8 +79,8 @@ def directories(environ: os._Environ[str]) -> list[str]:
 
 
 # CPython 3.13 counts the threads after these hooks and warns of any: there the renderer comes back
-# right behind the fork. No function in Python may stand between: the running frame has to be the one
-# that forks.
+# right behind the fork. No function in Python may stand between: the running frame has to be the
+# one that forks.
 _resume = _core.after_fork_in_parent
 if sys.version_info >= (3, 13) and sys.version_info < (3, 14):
     import functools
