@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 
 from support import programs
-from support.polling import wait_until
-from support.terminal import Terminal
 
 pytestmark = pytest.mark.faults
 
@@ -55,32 +53,6 @@ def test_a_worker_killed_while_counting_leaves_what_it_counted(program: Program)
         env=programs.environment(MP_TQDM_MODE="off"),
     )
     assert process.stdout.startswith("True"), process.stdout + process.stderr
-
-
-@pytest.mark.faults("F2")
-def test_another_rank_draws_once_the_owner_was_killed(program: Program, tmp_path: Path) -> None:
-    command = program("""
-        import os, time
-        from mp_tqdm import mp_tqdm
-        bar = mp_tqdm(total=1_000_000, desc="job")
-        while True:
-            bar.update()
-            time.sleep(0.001)
-    """)
-    with Terminal() as terminal:
-        for rank in range(2):
-            terminal.start(
-                command,
-                env=programs.environment(**programs.rank_variables(tmp_path, rank, 2)),
-            )
-        terminal.wait_for(lambda screen: "job:" in screen.text())
-        terminal.send_signal(signal.SIGKILL, 0)
-        terminal.programs[0].wait()
-        before = len(terminal.recording)
-        wait_until(lambda: len(terminal.recording) > before + 5, "frames of another rank")
-        assert "job:" in terminal.text()
-        assert terminal.programs[1].poll() is None
-    sweep(program)
 
 
 COUNT = """

@@ -16,6 +16,7 @@ mod scene;
 mod stage;
 mod style;
 mod traits;
+mod turn;
 
 use pyo3::prelude::*;
 

@@ -147,10 +147,11 @@ pub(crate) fn attached(py: Python<'_>) -> Option<&'static Process> {
 
 fn settle(home: Home, world: World, stream: Option<(RawFd, bool)>, is_interactive: bool) {
     let lost: &'static Cell = Box::leak(Box::new(Cell::new()));
+    let stage = Stage::new(&home, stream);
     let process: &'static Process = Box::leak(Box::new(Process {
         home,
         world,
-        stage: Stage::new(stream),
+        stage,
         held: Held::default(),
         is_interactive,
         passes: Mutex::new(HashMap::new()),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use mp_tqdm_counters::sync::{AtomicU32, Ordering};
-use mp_tqdm_counters::{BY_WORKERS, BarId, Role};
+use mp_tqdm_counters::{BY_WORKERS, BarId, Home, ProcessId, Role, Tables};
 use mp_tqdm_render::{Display, Driver, FdSink, Output, OutputId, Row, Style, Wait, monotonic};
 
 use crate::bar::FRAMES;
@@ -15,6 +15,7 @@ use crate::hot;
 use crate::process::{Process, lock};
 use crate::scene::Scene;
 use crate::style::Looks;
+use crate::turn::{Drawer, OwnersSink, Turn};
 
 /// How long a closing bar waits for its last line, so that the next `print` comes after it.
 pub(crate) const LAST_FRAME: Duration = Duration::from_millis(50);
@@ -26,10 +27,8 @@ const STOP_LIMIT: Duration = Duration::from_millis(500);
 const FRAME: Duration = Duration::from_millis(100);
 /// How often a process that does not draw, or has nothing to draw, looks whether it should.
 const WATCH: Duration = Duration::from_secs(1);
-/// Without an owner for this long, another rank draws. (A first rank takes over at once.)
-const VACANT_MS: u64 = 2_000;
-/// An owner that is there but has not drawn for this long was stopped.
-const STOPPED_MS: u64 = 5_000;
+/// How often it looks while there is no owner.
+const WATCH_CLOSELY: Duration = Duration::from_millis(250);
 /// How long Python code may write before the lines come back of themselves.
 const HOLD_S: f64 = 1.0;
 /// After so many looks that found nothing to draw, the thread ends.
@@ -59,7 +58,9 @@ pub(crate) struct Shared {
     stream: Option<(RawFd, bool)>,
     scene: Scene,
     idle_looks: u32,
-    vacant_since_ms: Option<u64>,
+    turn: Turn,
+    tables: &'static Tables,
+    me: ProcessId,
     /// Until when nothing is drawn, because Python code writes to a terminal.
     held_until_s: f64,
 }
@@ -75,7 +76,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn new(stream: Option<(RawFd, bool)>) -> Self {
+    pub(crate) fn new(home: &Home, stream: Option<(RawFd, bool)>) -> Self {
         Self {
             shared: Mutex::new(Shared {
                 display: Display::new(),
@@ -89,7 +90,9 @@ impl Stage {
                 stream,
                 scene: Scene::default(),
                 idle_looks: 0,
-                vacant_since_ms: None,
+                turn: Turn::default(),
+                tables: home.tables,
+                me: home.me,
                 held_until_s: 0.0,
             }),
             driver: Mutex::new(None),
@@ -179,7 +182,7 @@ impl Stage {
     pub(crate) fn claim(&self, process: &'static Process) {
         if process.is_first() {
             let now_ms = u64::try_from(monotonic().as_millis()).unwrap_or(u64::MAX);
-            own(process, &mut self.shared(), now_ms);
+            self.shared().owns(process, now_ms);
         }
     }
 
@@ -216,7 +219,7 @@ impl Stage {
             reason = "an uptime"
         )]
         let now_ms = (now_s * 1000.0) as u64;
-        if !own(process, &mut shared, now_ms) {
+        if !shared.owns(process, now_ms) {
             return self.watch(process, &mut shared);
         }
         process.home.tables.ownership().beat(now_ms);
@@ -284,7 +287,10 @@ impl Stage {
         shared.idle_looks = if has_bars { 0 } else { shared.idle_looks + 1 };
         self.drowsy.store(1, Ordering::SeqCst);
         if shared.idle_looks > IDLE_LOOKS {
+            shared.turn.give_up();
             Wait::Exit
+        } else if shared.turn.is_vacant() {
+            Wait::For(WATCH_CLOSELY)
         } else {
             Wait::For(WATCH)
         }
@@ -298,44 +304,17 @@ fn place(outputs: &mut Vec<(OutputId, Vec<Row>)>, output: OutputId, row: Row) {
     }
 }
 
-/// Whether this process draws now; takes over where that is its turn.
-fn own(process: &Process, shared: &mut Shared, now_ms: u64) -> bool {
-    let home = &process.home;
-    let ownership = home.tables.ownership();
-    let owner = ownership.owner();
-    if owner.is_some_and(|owner| owner.process == home.me) {
-        return true;
-    }
-    let alive = home.liveness();
-    if home.role == Role::Worker {
-        // Of a program that has bars in its workers alone one worker draws, until the program itself
-        // attaches.
-        return process.may_draw()
-            && ownership.is_vacant(&alive, now_ms, STOPPED_MS)
-            && ownership.take(owner, home.me, now_ms);
-    }
-    if process.is_first() {
-        let first = owner.and_then(|owner| home.tables.processes().view(owner.process));
-        let is_rival = first.is_some_and(|view| {
-            view.role != Role::Worker
-                && view.rank == home.rank
-                && !ownership.is_vacant(&alive, now_ms, STOPPED_MS)
-        });
-        return !is_rival && ownership.take(owner, home.me, now_ms);
-    }
-    if !ownership.is_vacant(&alive, now_ms, STOPPED_MS) {
-        shared.vacant_since_ms = None;
-        return false;
-    }
-    let since = *shared.vacant_since_ms.get_or_insert(now_ms);
-    let has_bar = process.home.tables.bars().views().next().is_some();
-    has_bar
-        && (now_ms.saturating_sub(since) >= VACANT_MS.saturating_sub(1_000)
-            || ownership.silent_ms(now_ms) >= STOPPED_MS && owner.is_some())
-        && ownership.take(owner, home.me, now_ms)
-}
-
 impl Shared {
+    /// Whether this process draws now.
+    fn owns(&mut self, process: &Process, now_ms: u64) -> bool {
+        let drawer = self.turn.look(process, now_ms);
+        if drawer == Drawer::MeNow {
+            // Another process may have drawn meanwhile.
+            self.display.redraw();
+        }
+        drawer != Drawer::Other
+    }
+
     /// The last line of a bar that this process closes now; see [`Scene::last_row`].
     pub(crate) fn last_row(
         &mut self,
@@ -376,7 +355,11 @@ impl Shared {
         {
             return Some(*known);
         }
-        let sink = Box::new(FdSink::new(OwnedFd::from(file)));
+        let sink = Box::new(OwnersSink {
+            sink: FdSink::new(OwnedFd::from(file)),
+            tables: self.tables,
+            me: self.me,
+        });
         let output = if is_terminal {
             Output::terminal(sink)
         } else {
