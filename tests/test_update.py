@@ -9,6 +9,7 @@ import pytest
 from tqdm import tqdm
 
 from mp_tqdm import mp_tqdm
+from support import programs
 from support.terminal import Terminal
 
 Program = Callable[..., list[str]]
@@ -103,3 +104,31 @@ def test_negative_updates_are_tqdms() -> None:
             assert bar.n == other.n
         bar.close()
         other.close()
+
+
+def test_n_plus_k_keeps_what_a_worker_counts_between_the_read_and_the_write(
+    program: Program,
+) -> None:
+    process = programs.run(
+        program("""
+            import os
+            from mp_tqdm import mp_tqdm, report_progress
+
+            def work():
+                child = os.fork()
+                if not child:
+                    report_progress(100)
+                    os._exit(0)
+                os.waitpid(child, 0)
+
+            bar = mp_tqdm(initial=7)
+            for _ in range(3):  # alone the first time, beside a cell of workers then
+                n = bar.n
+                work()
+                bar.n = n + 1
+                print(bar.n)
+            bar.n = 50  # nobody counted since n was read
+            print(bar.n)
+        """)
+    )
+    assert process.stdout.split() == ["108", "209", "310", "50"], process.stdout + process.stderr

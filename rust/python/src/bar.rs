@@ -285,6 +285,7 @@ impl BarCore {
             return state.initial + own - state.base;
         }
         if self.id.is_none() || !self.is_copy && alone() {
+            self.note_read(state.initial);
             return state.initial + own;
         }
         if std::ptr::eq(cell, self.own) {
@@ -301,8 +302,13 @@ impl BarCore {
                 .find(|share| share.rank == process.home.rank);
             share.map_or(own, |share| share.n)
         };
-        lock(&self.state).last_read = Some((thread::current().id(), read - own));
+        self.note_read(read - own);
         read
+    }
+
+    /// Notes what others had counted when this thread read n.
+    fn note_read(&self, others: Value) {
+        lock(&self.state).last_read = Some((thread::current().id(), others));
     }
 
     /// What this process alone did.
@@ -316,20 +322,21 @@ impl BarCore {
     /// Makes n read `value`: adds what is missing from what this thread last saw, so that
     /// `bar.n += 1` beside counting workers loses nothing.
     pub(crate) fn set_n(&self, process: &'static Process, value: Value) {
-        let now = self.n(process);
-        let (cell, _) = self.cell(process);
         let mut state = lock(&self.state);
         if let Some((closed, _)) = &mut state.closed {
             *closed = value;
             return;
         }
-        let others_now = now - cell.n();
-        let others = match state.last_read.take() {
-            Some((thread, others)) if thread == thread::current().id() => others,
-            _ => others_now,
-        };
-        let delta = value - others - cell.n();
+        // Taken before the look below, which notes what others count meanwhile.
+        let last_read = state.last_read.take();
         drop(state);
+        let (cell, _) = self.cell(process);
+        let others = match last_read {
+            Some((thread, others)) if thread == thread::current().id() => others,
+            _ => self.n(process) - cell.n(),
+        };
+        lock(&self.state).last_read = None;
+        let delta = value - others - cell.n();
         if delta != Value::ZERO {
             cell.add_value(delta);
         }
@@ -360,6 +367,7 @@ impl BarCore {
             if self.id.is_some() {
                 self.cell(process).0.change_initial(initial - old);
             }
+            lock(&self.state).last_read = None;
             self.set_n(process, n);
         }
     }
