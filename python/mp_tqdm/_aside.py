@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from mp_tqdm import _core, _streams
@@ -29,8 +30,26 @@ class Aside:
     def __exit__(self, *_error: object) -> None:
         if self._is_held:
             flush = getattr(self._stream, "flush", None)
-            if flush is not None:
-                flush()
-            _core.unhold()
+            try:
+                if flush is not None:
+                    flush()
+            except RuntimeError:
+                pass  # as in `put`, which has written past the buffer
+            finally:
+                _core.unhold()
         if self._sync is not None:
             self._sync.show_again(self._wiped)
+
+
+def put(stream: Any, text: str) -> None:
+    """Writes to a stream, also from a signal handler that came in the middle of a write to it.
+
+    Python's buffered files refuse that with a RuntimeError, so it goes to the descriptor.
+    """
+    try:
+        stream.write(text)
+    except RuntimeError:
+        found = _streams.descriptor(stream)
+        if found is None:
+            raise
+        os.write(found[0], text.encode(errors="backslashreplace"))

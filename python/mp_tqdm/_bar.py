@@ -11,7 +11,7 @@ import sys
 from time import time
 
 from mp_tqdm import _arguments, _core, _path, _streams
-from mp_tqdm._aside import Aside
+from mp_tqdm._aside import Aside, put
 from mp_tqdm._collection import Collection
 from mp_tqdm._errors import TqdmWarning
 from mp_tqdm._texts import Texts
@@ -390,8 +390,7 @@ class mp_tqdm(Texts, Collection):  # noqa: N801 - the name that users change the
         """Prints `s` above the bars."""
         stream = file if file is not None else sys.stdout
         with cls.external_write_mode(file=file, nolock=nolock):
-            stream.write(s)
-            stream.write(end)
+            put(stream, s + end)
 
     @classmethod
     def external_write_mode(cls, file: TextIO | None = None, nolock: bool = False) -> Aside:

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-_painters: weakref.WeakSet[Painter] = weakref.WeakSet()
+# By identity, and looked at by `valuerefs` alone: that is one step, between whose beginning and end
+# no signal handler and no other thread can open a bar.
+_painters: weakref.WeakValueDictionary[int, Painter] = weakref.WeakValueDictionary()
+
+
+def _painters_of(file: Any) -> list[Painter]:
+    painters = [reference() for reference in _painters.valuerefs()]
+    return [one for one in painters if one is not None and one.file is file]
 
 
 class _Average:
@@ -58,11 +65,11 @@ class Painter:
         self._items = _Average(bar.smoothing)
         self._seconds = _Average(bar.smoothing)
         if position is None:
-            taken = {painter.line for painter in _painters if painter.file is self._file}
+            taken = {painter.line for painter in _painters_of(self._file)}
             position = min(set(range(len(taken) + 1)) - taken)
         self.line = position
         bar.pos = -position
-        _painters.add(self)
+        _painters[id(self)] = self
 
     @property
     def file(self) -> Any:
@@ -78,7 +85,7 @@ class Painter:
         """After `reset`: nothing of the rate is known."""
         self._items = _Average(self._bar.smoothing)
         self._seconds = _Average(self._bar.smoothing)
-        _painters.add(self)
+        _painters[id(self)] = self
         self.show()
 
     def counted(self, n: float) -> bool | None:
@@ -162,7 +169,7 @@ class Painter:
     def end(self) -> None:
         """The last frame: it stays, or the line is wiped."""
         bar = self._bar
-        _painters.discard(self)
+        _painters.pop(id(self), None)
         if not bar._native.draws:
             return
         leave = bar.leave if bar.leave is not None else self.line == 0
@@ -184,6 +191,9 @@ class Painter:
         except (OSError, ValueError):
             # A closed or broken file stops the display, never the loop.
             self._write = _write_nothing  # type: ignore[assignment, method-assign]
+        except RuntimeError:
+            # A signal handler that counts, in the middle of a write to this file: no frame then.
+            return
 
 
 def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:
@@ -206,7 +216,7 @@ def _write_nothing(_text: str) -> None:
 
 def wipe_for(stream: Any) -> list[Painter]:
     """Wipes the lines that Python code draws on `stream`, and returns them for `show_again`."""
-    wiped = [painter for painter in list(_painters) if painter.file is stream]
+    wiped = _painters_of(stream)
     for painter in wiped:
         painter.wipe()
     return wiped

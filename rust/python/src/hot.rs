@@ -123,6 +123,14 @@ pub(crate) fn set_process(process: &'static Process) {
     }
 }
 
+/// Whether Python code runs in the main interpreter, and not in one that it made.
+pub(crate) fn is_main_interpreter(_attached: Python<'_>) -> bool {
+    // SAFETY: the thread is attached to an interpreter.
+    let interpreter = unsafe { ffi::PyInterpreterState_Get() };
+    // SAFETY: an interpreter that is alive. The main one is the first, and has 0.
+    unsafe { ffi::PyInterpreterState_GetID(interpreter) == 0 }
+}
+
 /// Has the main thread draw again once its fork is over; false where too much waits for it already.
 pub(crate) fn resume_soon() -> bool {
     extern "C" fn resume(_: *mut c_void) -> c_int {

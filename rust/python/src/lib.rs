@@ -18,6 +18,7 @@ mod style;
 mod traits;
 mod turn;
 
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 
 /// The native half of `mp_tqdm`; its manual is `_core.pyi`.
@@ -40,7 +41,14 @@ mod _core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        use super::PyModuleMethods;
+        use super::{PyImportError, PyModuleMethods};
+        // What is counted with is the process's, and would be attached a second time. (CPython 3.12
+        // and later refuse those with a GIL of their own before this is reached.)
+        if !super::hot::is_main_interpreter(module.py()) {
+            return Err(PyImportError::new_err(
+                "mp_tqdm does not support sub-interpreters: import it in the main interpreter",
+            ));
+        }
         super::process::start()?;
         super::hot::register(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
