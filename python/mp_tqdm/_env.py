@@ -157,7 +157,7 @@ def _place_of_its_own(
         return None
     if parent is not None and parent.role != "root":
         return None
-    if launch is not None and launch.gives_rank(facts, facts.torch_group[0]):
+    if launch is not None and launch.number(facts) == facts.torch_group[0]:
         return launch
     return _group_place(facts.torch_group, facts.spawn_index)
 

@@ -106,6 +106,14 @@ def _spawn_index(packages: list[tuple[Any, Any]]) -> int | None:
     return None
 
 
+def has_inherited_group() -> bool:
+    """Whether this process was forked from one that was in a process group of `torch.distributed`.
+
+    Its memory says that it is in that group, too; it is not.
+    """
+    return _memory.had_group
+
+
 def _group_exists() -> bool:
     distributed = sys.modules.get("torch.distributed")
     try:

@@ -26,6 +26,8 @@ _MPI = (
     ),
     ("PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"),
 )
+# The variables that count the ranks of all nodes; a launch has one of them among its `named`.
+_NUMBERS = ("RANK", "PMIX_RANK", *(names[0] for names in _MPI), "SLURM_PROCID")
 _DIGITS = 9  # of a number that is believed; Slurm's numbers of batch and interactive steps have 10
 
 
@@ -54,9 +56,10 @@ class Launch(Place):
         above = facts.ancestors()
         return sum(process.python and _carries(process, facts, self.named) for process in above)
 
-    def gives_rank(self, facts: Facts, rank: int) -> bool:
-        """Whether this is the number that the launcher gave to the rank, among all of them."""
-        return _number(facts.environ, "RANK") == rank
+    def number(self, facts: Facts) -> int:
+        """Which rank this is among those of all nodes, from 0: as the launcher counts them."""
+        given = _number(facts.environ, *(name for name in _NUMBERS if name in self.named))
+        return self.node * self.local_world + self.rank if given is None else given
 
 
 def find_launch(facts: Facts) -> Launch | None:
