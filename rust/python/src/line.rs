@@ -1,6 +1,6 @@
 //! What a line says: the numbers of all processes, the texts, and what the numbers do not tell.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use mp_tqdm_counters::{
@@ -15,6 +15,8 @@ use crate::traits::{DESC_SET, reduction_of};
 
 /// A rank that the others passed is called silent after this long.
 const SILENT_S: f64 = 5.0;
+/// Ranks that are not there this long after a bar opened are called out of sight.
+const UNSEEN_S: f64 = 5.0;
 
 /// What is remembered of each rank from frame to frame.
 #[derive(Default)]
@@ -169,6 +171,11 @@ impl Lines {
         {
             notes.push(format!("{openers}/{expected} ranks"));
         }
+        if now_s - seconds(group.view.start_ns) >= UNSEEN_S
+            && let Some(seen) = seen_without_the_first(process, line)
+        {
+            notes.push(format!("{seen} of {expected} ranks visible"));
+        }
         let best = line
             .ranks
             .iter()
@@ -199,6 +206,25 @@ impl Lines {
         }
         notes.join(", ")
     }
+}
+
+/// How many ranks this process sees, where these are few and rank 0 is not among them: each is in a
+/// container of its own, say, with a `/dev/shm` of its own. (Rank 0 itself cannot tell that from being
+/// the only one that has a bar.)
+fn seen_without_the_first(process: &Process, line: &Combined) -> Option<usize> {
+    let expected = process.world.local_world as usize;
+    if expected < 2 || process.home.role != Role::Rank {
+        return None;
+    }
+    let views = process.home.tables.processes().views();
+    let attached: HashSet<Rank> = views
+        .filter(|view| view.role == Role::Rank)
+        .map(|view| view.rank)
+        .collect();
+    // A rank that ended may have left its place to another process, but never its counts.
+    let is_first_here =
+        attached.contains(&Rank(0)) || line.ranks.iter().any(|share| share.rank == Rank(0));
+    (!is_first_here && attached.len() * 2 <= expected).then_some(attached.len())
 }
 
 /// A bar's numbers, of all its processes; of a job counter on several nodes this node's share.
