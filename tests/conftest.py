@@ -34,6 +34,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.timeout(_COMPLETE_TIMEOUT_S), append=False)
 
 
+def pytest_unconfigure() -> None:
+    # Some tests report without a bar in this process, which would say so when it ends.
+    os.environ["MP_TQDM_MODE"] = "off"
+
+
 @pytest.fixture
 def rounds(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
     """`rounds(short, complete)`: how often to try, by whether the run is a `--complete` one."""

@@ -147,7 +147,7 @@ class mp_tqdm(Texts, Collection):  # noqa: N801 - the name that users change the
         self.pos = 0
         if disable:
             self._n, self._total = initial, total
-            _core.note_pass(path)
+            _core.note_pass(path, iterable is None)
             return
         _arguments.check(
             total,

@@ -14,16 +14,27 @@ shared memory or the display never raises; counting then works for this process 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, SupportsFloat, SupportsIndex, TypeAlias, final
+from typing import (
+    Any,
+    Literal,
+    SupportsFloat,
+    SupportsIndex,
+    TypeAlias,
+    TypedDict,
+    final,
+    type_check_only,
+)
 
 from typing_extensions import Self, disjoint_base
 
 __all__ = [
+    "LAYOUT_VERSION",
     "Bar",
     "Counting",
     "CountingIter",
     "__debug_build__",
     "__version__",
+    "add_lost",
     "after_fork_in_child",
     "after_fork_in_parent",
     "attach",
@@ -37,7 +48,9 @@ __all__ = [
     "inherited",
     "is_attached",
     "iterate",
+    "lost_reports",
     "note_pass",
+    "observe",
     "report_progress",
     "unhold",
 ]
@@ -49,8 +62,42 @@ _Number: TypeAlias = SupportsFloat | SupportsIndex
 # (`None`: it counts for one process), hash of its call path, and its number there (0: a worker's).
 _Identity: TypeAlias = tuple[int, tuple[int, int] | None, int, int]
 
+# Slot and incarnation: a process in its segment.
+_Id: TypeAlias = tuple[int, int]
+
+@type_check_only
+class _JobBar(TypedDict):
+    """An open bar; openers are slots, `counting` is how many processes count in it."""
+
+    desc: str
+    key: str
+    n: int | float
+    total: int | float | None
+    reduction: Literal["sum", "job", "mean", "min", "max", "rank"]
+    openers: list[int]
+    counting: int
+
+@type_check_only
+class _Job(TypedDict):
+    """What stands in a segment.
+
+    Processes: who, pid, role, local rank, whether alive; dead ones as well, the last of each slot.
+    The owner: who, and the milliseconds since it last looked. Lost: items, by how many processes.
+    """
+
+    in_use: bool
+    local_world: int
+    frames: int
+    owner: tuple[int, int, int] | None
+    processes: list[tuple[_Id, int, Literal["root", "rank", "worker"], int, bool]]
+    bars: list[_JobBar]
+    lost: tuple[int | float, int]
+
 __version__: str
 """That of the package."""
+
+LAYOUT_VERSION: int
+"""That of the segments: processes share one only if they agree in it."""
 
 __debug_build__: bool
 """Whether this was built without optimisation; nothing measured with it means anything."""
@@ -288,8 +335,33 @@ def inherited() -> tuple[int, int, int, int] | None:
     `None` if there is none, or once this process is attached itself.
     """
 
-def note_pass(path: int) -> None:
-    """Counts a bar that is off, so that the numbers of later bars agree between ranks."""
+def note_pass(path: int, reportable: bool) -> None:
+    """Counts a bar that is off, so that the numbers of later bars agree between ranks.
+
+    Args:
+        path: As for `Bar`.
+        reportable: Whether reports could have reached it, were it on.
+    """
+
+def add_lost(items: _Number, processes: int) -> None:
+    """Notes what this job's processes lost in a segment that is gone."""
+
+def lost_reports() -> tuple[int | float, int, bool] | None:
+    """What the job's processes reported that found no bar, those that ended included.
+
+    Returns:
+        Items, the number of processes, and whether a bar of this process that reports could have
+        reached was off; `None` if this process is not attached.
+    """
+
+def observe(path: str) -> _Job | str:
+    """Looks at the segment of a job of this user, be it this process's own or another's.
+
+    Takes no lock and changes nothing. What it tells may be a moment old.
+
+    Returns:
+        What stands there, or why that cannot be told, in words.
+    """
 
 def hold() -> None:
     """Takes the lines off this process's terminals and draws none until `unhold`, at most 1 s."""

@@ -29,6 +29,7 @@ from __future__ import annotations
 from mp_tqdm._facts import read_facts
 from mp_tqdm._identity import Identity, Place, at, launcher_fingerprint, names_a_rank
 from mp_tqdm._published import (
+    SESSION_VARIABLE,
     digest,
     publish,
     read_above,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from mp_tqdm._launchers import Launch
 
 __all__ = [
+    "SESSION_VARIABLE",
     "Identity",
     "fall_back",
     "identify",

@@ -1,4 +1,4 @@
-"""Ends what workers left to a process that never counted itself: their lines, and their memory."""
+"""At exit: ends what workers left to one that never counted itself, and names what was lost."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ from mp_tqdm import _core
 
 
 @atexit.register
+def _at_exit() -> None:
+    _end_for_workers()
+    if _core.is_attached():
+        from mp_tqdm import _lost
+
+        _lost.name()
+
+
 def _end_for_workers() -> None:
     """Attaches at exit where workers of this process counted, so that it is the last one out.
 
@@ -24,7 +32,7 @@ def _end_for_workers() -> None:
     identity = _env.identify(_env.read_facts())
     if identity.role == "worker":
         return
-    name = f"mp_tqdm-{os.getuid()}-{_job.job_hash(identity.job):016x}"
+    name = _job.segment_name(identity.job)
     places = _job.directories(os.environ)
     if any(os.path.lexists(os.path.join(place, name)) for place in places):
         _job.attach(follows_workers=True)

@@ -8,9 +8,15 @@ import sys
 from mp_tqdm import _core, _env, _path, _streams
 from mp_tqdm._errors import TqdmWarning
 
-# The identity this process attached with, for the doctor and for `session_env`.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mp_tqdm._identity import Published
+
+# As whom and where this process attached, for the doctor and for `session_env`: slot, incarnation,
+# and the segment's path, "memfd" or "private"; and why better places were refused.
 _identity: _env.Identity | None = None
 _place: tuple[int, int, str] | None = None
+_refusals: list[str] = []
 
 
 def attach(*, follows_workers: bool = False) -> None:
@@ -24,29 +30,76 @@ def attach(*, follows_workers: bool = False) -> None:
         follows_workers: Whether to go on in what workers left that are gone, where a first process
             would begin afresh.
     """
-    identity = _env.identify(_env.read_facts())
-    answer = _enter(identity, follows_workers)
+    found = who()
+    lost = _left_lost(found)
+    answer = _enter(found, follows_workers)
     if isinstance(answer, int):
-        identity = _env.fall_back(identity)
-        answer = _enter(identity, follows_workers)
+        found = _env.fall_back(found)
+        answer = _enter(found, follows_workers)
     if isinstance(answer, int):
-        message = f"local rank {identity.rank} is counted by process {answer} already"
+        message = f"local rank {found.rank} is counted by process {answer} already"
         raise RuntimeError(message)  # noqa: TRY004 - an int is the answer "taken"
-    slot, incarnation, place, refusals = answer
-    _env.publish(os.environ, identity, slot, incarnation)
-    global _identity, _place
-    _identity, _place = identity, (slot, incarnation, place)
-    if place in ("memfd", "private"):
+    slot, incarnation, where, refused = answer
+    _env.publish(os.environ, found, slot, incarnation)
+    global _identity, _place, _refusals
+    _identity, _place, _refusals = found, (slot, incarnation, where), refused
+    if lost is not None and not follows_workers:
+        _core.add_lost(*lost)
+    if where in ("memfd", "private"):
         import warnings
 
-        reach = "fork children of this process" if place == "memfd" else "this process"
+        reach = "fork children of this process" if where == "memfd" else "this process"
         warnings.warn(
-            f"mp_tqdm found no place for shared memory ({'; '.join(refusals)}). Counting works, "
+            f"mp_tqdm found no place for shared memory ({'; '.join(refused)}). Counting works, "
             f"but a line shows {reach} only. Make /dev/shm writable, or set TMPDIR to a local "
             "directory.",
             TqdmWarning,
             stacklevel=2,
         )
+
+
+def who() -> _env.Identity:
+    """Who this process is by the rules; a session whose giver is gone is none, and is forgotten."""
+    found = _env.identify(_env.read_facts())
+    if found.rule == "session" and found.parent is not None and not _is_there(found.parent):
+        os.environ.pop(_env.SESSION_VARIABLE, None)
+        found = _env.identify(_env.read_facts())
+    return found
+
+
+def _is_there(giver: Published) -> bool:
+    """Whether the process that gave a session is in its segment, and alive.
+
+    Names of jobs come again (a launcher's port), and so do slots, their lives and pids: all four
+    together do not.
+    """
+    for directory in directories(os.environ):
+        seen = _core.observe(os.path.join(directory, segment_name(giver.job)))
+        if isinstance(seen, dict):
+            id_ = (giver.slot, giver.incarnation)
+            return any(
+                process[0] == id_ and process[1] == giver.pid and process[4]
+                for process in seen["processes"]
+            )
+    return False
+
+
+def _left_lost(found: _env.Identity) -> tuple[float, int] | None:
+    """What the workers of this program lost that ended before it counted anything itself.
+
+    It begins afresh then, with a segment of its own. Where a job's name may come again, what is
+    found is taken for another run's.
+    """
+    if found.role == "worker" or found.rule == "environment":
+        return None
+    for directory in directories(os.environ):
+        path = os.path.join(directory, segment_name(found.job))
+        if os.path.lexists(path):
+            seen = _core.observe(path)
+            if isinstance(seen, dict) and seen["lost"][0] and not seen["in_use"]:
+                return seen["lost"]
+            return None
+    return None
 
 
 def _enter(identity: _env.Identity, follows_workers: bool) -> int | tuple[int, int, str, list[str]]:
@@ -69,6 +122,11 @@ def _enter(identity: _env.Identity, follows_workers: bool) -> int | tuple[int, i
 def job_hash(job: str) -> int:
     """The 64 bits that name a job's segment; another user's job of the same name is another one."""
     return _path.hash64(f"{os.getuid()}\0{job}")
+
+
+def segment_name(job: str) -> str:
+    """The name of a job's segment, in whatever directory."""
+    return f"mp_tqdm-{os.getuid()}-{job_hash(job):016x}"
 
 
 def directories(environ: os._Environ[str]) -> list[str]:

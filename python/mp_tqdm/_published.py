@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from mp_tqdm._identity import Facts, Fingerprint, Identity
 
-_SESSION_VARIABLE = "MP_TQDM_SESSION"
+SESSION_VARIABLE = "MP_TQDM_SESSION"
 _PARENT_VARIABLE = "MP_TQDM_PARENT"
 
 _WORD = 20  # digits of 64 bits
@@ -35,7 +35,7 @@ def publish(
     """
     fingerprint = digest(launcher_fingerprint(environ))
     environ[_PARENT_VARIABLE] = _encode(identity, slot, incarnation, fingerprint)
-    environ.pop(_SESSION_VARIABLE, None)
+    environ.pop(SESSION_VARIABLE, None)
 
 
 def session_value(identity: Identity, slot: int, incarnation: int) -> str:
@@ -50,7 +50,7 @@ def session_value(identity: Identity, slot: int, incarnation: int) -> str:
 
 def read_session(facts: Facts) -> Published | None:
     """What the process that gave this one a session told, or None."""
-    return _decode(facts.environ.get(_SESSION_VARIABLE))
+    return _decode(facts.environ.get(SESSION_VARIABLE))
 
 
 def read_published(facts: Facts) -> Published | None:

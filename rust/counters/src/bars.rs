@@ -49,15 +49,16 @@ impl<'a> Bars<'a> {
     /// Whether the bar is no longer counted into.
     #[must_use]
     pub fn has_ended(&self, id: BarId) -> bool {
-        self.standing(id)
-            .is_none_or(|(_, tag)| matches!(tag.state, BarState::Ended | BarState::Free))
+        let standing = self.standing(id);
+        id != BarId::LOST
+            && standing.is_none_or(|(_, tag)| matches!(tag.state, BarState::Ended | BarState::Free))
     }
 
     /// Whether the bar's place was given to another bar or to none, its cells with it.
     #[must_use]
     pub fn is_gone(&self, id: BarId) -> bool {
-        self.standing(id)
-            .is_none_or(|(_, tag)| tag.state == BarState::Free)
+        let standing = self.standing(id);
+        id != BarId::LOST && standing.is_none_or(|(_, tag)| tag.state == BarState::Free)
     }
 
     /// All bars that are open, or ended and not yet given back.

@@ -53,6 +53,13 @@ pub(crate) fn name_of(job: u64) -> String {
     format!("{}{job:016x}", prefix())
 }
 
+/// The job whose segment has this name, if it is a name of a segment of this user.
+pub(crate) fn job_of(name: &str) -> Option<u64> {
+    let digits = name.strip_prefix(&prefix())?;
+    let job = u64::from_str_radix(digits, 16).ok()?;
+    (name_of(job) == name).then_some(job)
+}
+
 fn prefix() -> String {
     format!("mp_tqdm-{}-", getuid())
 }
@@ -96,12 +103,7 @@ fn attach(path: &Path, job: u64, leftover: Leftover) -> Result<Attempt, Error> {
     let file = match open(path, flags, Mode::empty()) {
         Ok(file) => file,
         Err(Errno::ENOENT) => return Ok(Attempt::Missing),
-        Err(Errno::ELOOP) => {
-            return Err(Error::Untrusted {
-                found: "a symbolic link",
-            });
-        }
-        Err(errno) => return Err(Error::system("open the segment")(errno)),
+        Err(errno) => return Err(refused(errno)),
     };
     let stat = fstat(&file).map_err(Error::system("inspect the segment"))?;
     if stat.st_nlink != 1 {
@@ -148,6 +150,35 @@ fn attach(path: &Path, job: u64, leftover: Leftover) -> Result<Attempt, Error> {
     }
 }
 
+fn refused(errno: Errno) -> Error {
+    match errno {
+        Errno::ELOOP => Error::Untrusted {
+            found: "a symbolic link",
+        },
+        errno => Error::system("open the segment")(errno),
+    }
+}
+
+/// Opens a segment for looking at it alone, by the rules for attaching to one. Not even opened is what
+/// is no regular file: a writer waits at a FIFO until somebody opens it for reading.
+///
+/// Not for the segment that this process is attached to: closing the file would drop its locks.
+pub(crate) fn open_to_look(path: &Path) -> Result<OwnedFd, Error> {
+    let inspected = Error::system("inspect the segment");
+    check(&lstat(path).map_err(&inspected)?)?;
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let file = open(path, flags, Mode::empty()).map_err(refused)?;
+    let stat = fstat(&file).map_err(&inspected)?;
+    check(&stat)?;
+    if is_whole(path, &stat) {
+        Ok(file)
+    } else {
+        Err(Error::Untrusted {
+            found: "a file of another name, too",
+        })
+    }
+}
+
 /// Whether the path still names the open file, and it has this one name only.
 fn is_whole(path: &Path, stat: &FileStat) -> bool {
     stat.st_nlink == 1 && leads_to(path, stat)
@@ -159,7 +190,9 @@ fn leads_to(path: &Path, stat: &FileStat) -> bool {
 
 fn check(stat: &FileStat) -> Result<(), Error> {
     let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
-    let problem = if kind != SFlag::S_IFREG {
+    let problem = if kind == SFlag::S_IFLNK {
+        "a symbolic link"
+    } else if kind != SFlag::S_IFREG {
         "no regular file"
     } else if stat.st_uid != getuid().as_raw() {
         "a file of another user"

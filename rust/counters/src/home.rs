@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use nix::sys::stat::{FileStat, lstat};
+
 use crate::error::Error;
 use crate::file::{self, Leftover, Opened};
 use crate::layout::{MAX_PROCESSES, Tables};
@@ -227,6 +229,14 @@ impl Home {
         {
             file::unlink_if_alone(path, locks);
         }
+    }
+
+    /// Whether the path names the segment that this process is attached to.
+    #[must_use]
+    pub fn is_at(&self, path: &Path) -> bool {
+        let inode = |stat: FileStat| (stat.st_dev, stat.st_ino);
+        let locks = self.locks.as_ref();
+        locks.is_some_and(|locks| lstat(path).map(inode) == Ok(locks.inode))
     }
 
     fn is_orphan(&self) -> bool {

@@ -13,7 +13,7 @@ use crate::process::{ProcessEntry, Processes};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// Raised with every change of the layout or of what a word means.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;
 /// Bytes of a segment's file, constant for the life of the job.
 pub const SEGMENT_BYTES: usize = 1 << 20;
 /// Processes that can count at once with cells of their own; more of them share overflow cells.
@@ -54,6 +54,8 @@ pub struct Header {
     high_cells: AtomicU32,
     /// Ranks of this node, as the launcher says; 0 without one.
     pub local_world: AtomicU32,
+    /// Processes of which some report found no bar.
+    pub(crate) lost_processes: AtomicU32,
     pub(crate) current: LoneWord,
 }
 

@@ -19,6 +19,8 @@ mod layout;
 mod locks;
 #[cfg(all(test, mp_tqdm_loom))]
 mod loom_tests;
+mod lost;
+mod observe;
 mod owner;
 mod process;
 mod report;
@@ -42,6 +44,8 @@ pub use layout::{
     Header, LAYOUT_VERSION, MAX_BARS, MAX_CELLS, MAX_PROCESSES, SEGMENT_BYTES, Tables,
 };
 pub use locks::LockLiveness;
+pub use lost::Lost;
+pub use observe::{Observed, observe};
 pub use owner::{Owner, Ownership};
 pub use process::{ProcessEntry, ProcessView, Processes, Role};
 pub use report::{Reporter, target};

@@ -113,7 +113,16 @@ impl Locks {
     /// Whether no process holds the slot. Where the kernel does not answer it counts as held: a live
     /// process's cell must never be taken.
     fn is_free(&self, slot: Slot) -> bool {
-        let mut held = region(libc::F_WRLCK, SLOTS + i64::from(slot.0));
+        self.is_free_at(SLOTS + i64::from(slot.0))
+    }
+
+    /// Whether any process is attached.
+    pub(crate) fn is_in_use(&self) -> bool {
+        !self.is_free_at(GATE)
+    }
+
+    fn is_free_at(&self, byte: i64) -> bool {
+        let mut held = region(libc::F_WRLCK, byte);
         self.is_ours()
             && fcntl(&self.file, FcntlArg::F_OFD_GETLK(&mut held)).is_ok()
             && i32::from(held.l_type) == libc::F_UNLCK

@@ -28,8 +28,6 @@ pub struct ProcessEntry {
     pid: AtomicU32,
     /// Role (high half) and local rank (low half).
     role_rank: AtomicU32,
-    /// Reports that found no bar.
-    lost: AtomicU32,
     /// The process that started it, plus 1 ([`ProcessId`]); 0 for none.
     parent: AtomicU64,
 }
@@ -47,8 +45,6 @@ pub struct ProcessView {
     pub rank: Rank,
     /// Who started it.
     pub parent: Option<ProcessId>,
-    /// Reports of it that found no bar.
-    pub lost: u32,
 }
 
 impl ProcessEntry {
@@ -59,7 +55,6 @@ impl ProcessEntry {
             incarnation: AtomicU32::new(0),
             pid: AtomicU32::new(0),
             role_rank: AtomicU32::new(0),
-            lost: AtomicU32::new(0),
             parent: AtomicU64::new(0),
         }
     }
@@ -85,7 +80,6 @@ impl ProcessEntry {
         // SYNC POINT: who sees one of the words below also sees the new life at its second look.
         fence(Ordering::Release);
         self.pid.store(pid, Ordering::Relaxed);
-        self.lost.store(0, Ordering::Relaxed);
         self.parent
             .store(parent.map_or(0, |p| p.pack() + 1), Ordering::Relaxed);
         // SYNC POINT: publishes the words above to `read`.
@@ -101,11 +95,6 @@ impl ProcessEntry {
     #[must_use]
     pub fn incarnation(&self) -> Incarnation {
         Incarnation(self.incarnation.load(Ordering::Relaxed))
-    }
-
-    /// Notes how many reports of this process found no bar.
-    pub fn set_lost(&self, reports: u32) {
-        self.lost.store(reports, Ordering::Relaxed);
     }
 
     fn read(&self, slot: Slot) -> Option<ProcessView> {
@@ -131,7 +120,6 @@ impl ProcessEntry {
                 .load(Ordering::Relaxed)
                 .checked_sub(1)
                 .map(ProcessId::unpack),
-            lost: self.lost.load(Ordering::Relaxed),
         };
         // SYNC POINT: keeps the loads above before the second look, which finds out whether another
         // process got the slot meanwhile.

@@ -14,8 +14,10 @@
     reason = "mmap, madvise and atexit have no safe form; see I2"
 )]
 
+use std::fs::File;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 
 use nix::errno::Errno;
@@ -55,6 +57,23 @@ fn as_tables(address: NonNull<libc::c_void>) -> &'static Tables {
     // SAFETY: the mapping is page-aligned, as `Tables` asks, at least as long as it (asserted in
     // layout.rs), never undone, and holds atomic integers only, for which all bits are valid.
     unsafe { address.cast::<Tables>().as_ref() }
+}
+
+/// Copies a segment's file for somebody who only looks at it: no mapping that a shorter file could
+/// make deadly, no page of it filled that was none. Of two words one may be newer than the other.
+pub(crate) fn copy_file(file: &File) -> Result<Box<Tables>, Error> {
+    let mut tables = Box::<Tables>::new_uninit();
+    let start = tables.as_mut_ptr().cast::<u8>();
+    // SAFETY: the box is that large, and nobody else knows it.
+    unsafe { start.write_bytes(0, size_of::<Tables>()) };
+    // SAFETY: the same bytes, now set; the box is used again only when the slice is gone.
+    let bytes = unsafe { std::slice::from_raw_parts_mut(start, size_of::<Tables>()) };
+    file.read_exact_at(bytes, 0).map_err(|error| {
+        let errno = error.raw_os_error().map(Errno::from_raw);
+        errno.map_or(Error::Corrupt, Error::system("read the segment"))
+    })?;
+    // SAFETY: atomic integers only, for which all bits are valid.
+    Ok(unsafe { tables.assume_init() })
 }
 
 /// What a handle or the process caches for its hot path; zeros mean "cold: claim first".

@@ -150,6 +150,14 @@ pub struct BarId {
     pub generation: u32,
 }
 
+impl BarId {
+    /// No bar of the table: its cells count the reports that found none. It never ends.
+    pub const LOST: Self = Self {
+        index: u16::MAX,
+        generation: 0,
+    };
+}
+
 /// Local rank of a process; 0 for the root of a job without ranks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Rank(pub u16);

@@ -1,8 +1,6 @@
 //! The bars of a segment, each with all entries and cells that stand for it.
 
-use mp_tqdm_counters::{BarId, BarState, BarView, Cell, CellView};
-
-use crate::process::Process;
+use mp_tqdm_counters::{BarId, BarState, BarView, Cell, CellView, Tables};
 
 /// A bar with all entries and cells that stand for it.
 pub(crate) struct Group {
@@ -13,8 +11,8 @@ pub(crate) struct Group {
 }
 
 /// All bars, in the order of their lines.
-pub(crate) fn groups(process: &Process) -> Vec<Group> {
-    let (bars, cells) = (process.home.tables.bars(), process.home.tables.cells());
+pub(crate) fn groups(tables: &Tables) -> Vec<Group> {
+    let (bars, cells) = (tables.bars(), tables.cells());
     let mut groups: Vec<Group> = Vec::new();
     for view in bars.views() {
         match groups

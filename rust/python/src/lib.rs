@@ -10,6 +10,7 @@ mod held;
 mod hot;
 mod line;
 mod number;
+mod observe;
 mod process;
 mod report;
 mod scene;
@@ -33,9 +34,11 @@ mod _core {
     #[pymodule_export]
     use super::hot::iterate;
     #[pymodule_export]
+    use super::observe::observe;
+    #[pymodule_export]
     use super::process::{
-        after_fork_in_child, after_fork_in_parent, attach, before_fork, hold, inherited,
-        is_attached, note_pass, unhold,
+        add_lost, after_fork_in_child, after_fork_in_parent, attach, before_fork, hold, inherited,
+        is_attached, lost_reports, note_pass, unhold,
     };
     use super::{Bound, PyModule, PyResult};
 
@@ -52,6 +55,7 @@ mod _core {
         super::process::start()?;
         super::hot::register(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("LAYOUT_VERSION", mp_tqdm_counters::LAYOUT_VERSION)?;
         module.add("__debug_build__", cfg!(debug_assertions))
     }
 }

@@ -6,17 +6,17 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use mp_tqdm_counters::sync::{AtomicPtr, Ordering};
+use mp_tqdm_counters::sync::{AtomicPtr, AtomicU32, Ordering};
 use mp_tqdm_counters::{
     Application, Cell, Error, Home, Incarnation, Liveness as _, ProcessId, ProcessView, Rank, Role,
-    Rung, Slot, Value,
+    Rung, Slot,
 };
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::held::Held;
 use crate::stage::Stage;
-use crate::{entries, hot};
+use crate::{entries, hot, number};
 
 /// Everything that this process shares with its job, and its renderer. Made once in a process and
 /// leaked, so that the count path may keep addresses into it; a fork child makes its own, because the
@@ -30,8 +30,12 @@ pub(crate) struct Process {
     pub(crate) is_interactive: bool,
     /// How often this process opened a bar at each path.
     passes: Mutex<HashMap<u64, u32>>,
-    /// Where reports count while no bar is open.
-    pub(crate) lost: &'static Cell,
+    /// Where reports count while no bar is open and no cell of the segment is free.
+    lost: &'static Cell,
+    /// 1 once a report found no bar.
+    has_lost: AtomicU32,
+    /// 1 once a bar that reports could have reached was off.
+    has_off_bar: AtomicU32,
 }
 
 /// The job's ranks, as the launcher tells them.
@@ -98,14 +102,19 @@ impl Process {
         }
     }
 
-    /// Writes down how many reports found no bar, for others to read.
-    pub(crate) fn note_lost(&self) {
-        if let (Value::Int(lost), Some(entry)) = (
-            self.lost.n(),
-            self.home.tables.processes().entry(self.home.me.slot),
-        ) {
-            entry.set_lost(u32::try_from(lost).unwrap_or(u32::MAX));
+    /// Where reports count while no bar is open, and whether other processes count there too.
+    pub(crate) fn lost_cell(&'static self) -> (&'static Cell, bool) {
+        let home = &self.home;
+        if self.has_lost.swap(1, Ordering::Relaxed) == 0 {
+            home.tables.note_losers(1);
         }
+        self.claim_lost()
+    }
+
+    fn claim_lost(&'static self) -> (&'static Cell, bool) {
+        let home = &self.home;
+        let claimed = home.tables.claim_lost(home.rank, home.me, &home.liveness());
+        claimed.map_or((self.lost, false), |claimed| (claimed.cell, claimed.shared))
     }
 }
 
@@ -156,6 +165,8 @@ fn settle(home: Home, world: World, stream: Option<(RawFd, bool)>, is_interactiv
         is_interactive,
         passes: Mutex::new(HashMap::new()),
         lost,
+        has_lost: AtomicU32::new(0),
+        has_off_bar: AtomicU32::new(0),
     }));
     process
         .home
@@ -173,7 +184,6 @@ pub(crate) fn start() -> PyResult<()> {
         if let Some(process) = hot::process() {
             process.stage.finish(process);
             process.stage.stop();
-            process.note_lost();
             process.home.leave();
         }
     }
@@ -289,10 +299,37 @@ pub(crate) fn attach(
 
 /// Counts a bar that is off: its pass keeps the numbering of the ranks in step.
 #[pyfunction]
-pub(crate) fn note_pass(py: Python<'_>, path: u64) {
+pub(crate) fn note_pass(py: Python<'_>, path: u64, reportable: bool) {
     if let Some(process) = attached(py) {
         process.pass(path);
+        if reportable {
+            process.has_off_bar.store(1, Ordering::Relaxed);
+        }
     }
+}
+
+/// Notes what this job lost in a segment that is gone.
+#[pyfunction]
+pub(crate) fn add_lost(items: &Bound<'_, PyAny>, processes: u32) -> PyResult<()> {
+    if let Some(process) = hot::process()
+        && let Some(items) = number::value_of(items)?
+    {
+        process.home.tables.note_losers(processes);
+        process.claim_lost().0.add_value(items);
+    }
+    Ok(())
+}
+
+/// What the job lost: items, processes, and whether a bar of this process was off meanwhile.
+#[pyfunction]
+pub(crate) fn lost_reports(py: Python<'_>) -> PyResult<Option<(Py<PyAny>, u32, bool)>> {
+    let Some(process) = hot::process() else {
+        return Ok(None);
+    };
+    let lost = process.home.tables.lost();
+    let items = number::to_python(py, lost.items)?;
+    let is_off = process.has_off_bar.load(Ordering::Relaxed) != 0;
+    Ok(Some((items, lost.processes, is_off)))
 }
 
 /// Takes the lines off the terminals of this process and draws none until `unhold`, at most a second.

@@ -17,7 +17,10 @@ pub(crate) fn count(py: Python<'_>, n: Value, bar: Option<&Bound<'_, PyAny>>) ->
     match bar {
         None => add_to_current(process, n),
         Some(bar) => match named(process, bar)? {
-            Some(id) => drop(add_to(process, id, n)),
+            Some(id) => match cell_in(process, id) {
+                Some((cell, _)) => cell.add_value(n),
+                None => process.lost_cell().0.add_value(n),
+            },
             None => {
                 let name = handle::name_of(bar);
                 crate::number::warn_once(
@@ -27,7 +30,7 @@ pub(crate) fn count(py: Python<'_>, n: Value, bar: Option<&Bound<'_, PyAny>>) ->
                          its reports are dropped"
                     ))?,
                 )?;
-                process.lost.add_value(n);
+                process.lost_cell().0.add_value(n);
             }
         },
     }
@@ -62,19 +65,17 @@ fn add_to_current(process: &'static Process, n: Value) {
         }
         version = now;
     }
-    match found {
+    match found.unwrap_or_else(|| process.lost_cell()) {
         // An overflow cell is shared: every count is a cold one there.
-        Some((cell, true)) => {
+        (cell, true) => {
             hot::chill(entry);
             cell.add_value(n);
         }
-        found => {
-            let cell = found.map_or(process.lost, |(cell, _)| cell);
+        (cell, false) => {
             hot::warm(entry, cell, tables.current_word(), version);
             cell.add_value(n);
         }
     }
-    process.note_lost();
     process.held.collect(&process.home);
 }
 
@@ -90,12 +91,6 @@ fn cell_in(process: &'static Process, id: BarId) -> Option<(&'static Cell, bool)
         .attach(&tables.cells(), key, process.home.me, &alive)?;
     tables.bars().entry(id)?.add_traits(FED);
     Some((claimed.cell, claimed.shared))
-}
-
-fn add_to(process: &'static Process, id: BarId, n: Value) -> Option<()> {
-    let (cell, _) = cell_in(process, id)?;
-    cell.add_value(n);
-    Some(())
 }
 
 /// The open bar that a key, a desc or a bar object names: the newest of several.

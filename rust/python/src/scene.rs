@@ -71,7 +71,7 @@ impl Scene {
         closing: &mut HashSet<BarId>,
         now_s: f64,
     ) -> Picture {
-        let groups = groups(process);
+        let groups = groups(process.home.tables);
         let bars = process.home.tables.bars();
         self.note_around(&groups);
         self.lines.note_moves(&groups, now_s);
@@ -125,7 +125,7 @@ impl Scene {
         id: BarId,
         now_s: f64,
     ) -> Option<(Row, Option<&'static str>)> {
-        let groups = groups(process);
+        let groups = groups(process.home.tables);
         // The bar may be around others: they end with it, and it is gone when they are looked at.
         self.note_around(&groups);
         let group = groups.into_iter().find(|group| group.ids.contains(&id))?;

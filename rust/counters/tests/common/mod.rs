@@ -199,8 +199,14 @@ pub(crate) const OPENING: Opening<'static> = Opening {
 
 /// Opens [`OPENING`] and counts its first handle.
 pub(crate) fn open(home: &Home) -> Joined<'static> {
+    open_at(home, OPENING.path)
+}
+
+/// The same at another path of calls.
+pub(crate) fn open_at(home: &Home, path: u64) -> Joined<'static> {
     let (bars, cells) = (home.tables.bars(), home.tables.cells());
-    let joined = bars.open(&cells, &OPENING, home.rank, home.me, &home.liveness());
+    let opening = Opening { path, ..OPENING };
+    let joined = bars.open(&cells, &opening, home.rank, home.me, &home.liveness());
     let joined = joined.expect("there is room");
     joined.claimed.cell.open(None, Value::ZERO, 1);
     joined

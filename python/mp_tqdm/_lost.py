@@ -1,0 +1,67 @@
+"""Says at the end of a job how many reports found no bar: they are dropped, but not silently."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+from mp_tqdm import _core, _job, _streams
+from mp_tqdm._aside import Aside
+from mp_tqdm._errors import TqdmWarning
+
+
+def name() -> None:
+    """Warns once for the whole job: in its root, or in local rank 0, at the end of that process.
+
+    Says nothing where the display is forced off, or where a bar of this process was off
+    (`disable=True`): then nobody waits for a number. Never raises, also under `-W error`.
+    """
+    identity, lost = _job._identity, _core.lost_reports()  # noqa: SLF001 - our own
+    if identity is None or identity.role == "worker" or identity.rank != 0 or lost is None:
+        return
+    items, processes, is_off = lost
+    if not items or is_off or _streams.mode() == "off":
+        return
+    with contextlib.suppress(Exception):  # a stream that cannot be written to must not matter
+        _warn(in_words(items, processes))
+
+
+def _warn(text: str) -> None:
+    """Warns by the program's filters, but leaves nothing in the buffer of stderr.
+
+    What is in there and cannot be written, as on a full disk, would change the exit code.
+    """
+    import io
+    import warnings
+
+    stream, shown = sys.stderr, io.StringIO()
+    sys.stderr = shown if stream is not None else stream
+    try:
+        # Nobody's line of code: shown as `sys`, as Python shows what it warns of at exit.
+        warnings.warn(text, TqdmWarning, stacklevel=5)
+    except TqdmWarning:
+        # Nothing can be stopped any more by an exception: the text is what is left of it.
+        shown.write(f"TqdmWarning: {text}\n")
+    finally:
+        sys.stderr = stream
+    if stream is None or not shown.getvalue():
+        return
+    with Aside(stream):
+        stream.flush()
+        place = _streams.descriptor(stream)
+        if place is None:
+            stream.write(shown.getvalue())
+        else:
+            os.write(place[0], shown.getvalue().encode("utf-8", "backslashreplace"))
+
+
+def in_words(items: float, processes: int) -> str:
+    """What was lost, and how not to lose it."""
+    what = f"{items:,} item" if isinstance(items, int) else f"{items:,g} item"
+    what += "" if items == 1 else "s"
+    who = "1 process" if processes == 1 else f"{processes:,} processes"
+    return (
+        f"{what} reported by {who} found no open bar and were dropped. Open the bar, without an "
+        "iterable, before work is handed out, and close it when all of it is done."
+    )
