@@ -26,6 +26,7 @@ def test_all_names_are_there_and_are_all() -> None:
         "__version__",
         "mp_tqdm",
         "report_progress",
+        "session_env",
         "tqdm",
         "trange",
     ]

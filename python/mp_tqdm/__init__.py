@@ -12,6 +12,7 @@ from mp_tqdm import _exit as _exit
 from mp_tqdm._bar import mp_tqdm, trange
 from mp_tqdm._core import __debug_build__, __version__, report_progress
 from mp_tqdm._errors import TqdmKeyError, TqdmTypeError, TqdmWarning
+from mp_tqdm._session import session_env
 
 __all__ = [
     "TqdmKeyError",
@@ -20,6 +21,7 @@ __all__ = [
     "__version__",
     "mp_tqdm",
     "report_progress",
+    "session_env",
     "tqdm",
     "trange",
 ]
