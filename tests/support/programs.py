@@ -1,5 +1,6 @@
 """Starting programs as a user would: a fresh interpreter, a clean environment, a job of its own."""
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -160,3 +161,9 @@ def needs(tool: str) -> str:
     if path is None:
         pytest.skip(f"{tool} is not installed")
     return path
+
+
+def needs_package(name: str) -> None:
+    """Skip the test where a package is missing; it is not imported, which takes seconds of some."""
+    if importlib.util.find_spec(name) is None:
+        pytest.skip(f"{name} is not installed")

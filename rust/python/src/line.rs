@@ -156,14 +156,10 @@ impl Lines {
 
     /// What the numbers alone do not tell: ranks that are missing, dead or silent.
     fn note(&self, process: &Process, group: &Group, line: &Combined, now_s: f64) -> String {
-        let mut notes = Vec::new();
-        let world = process.world;
         let reduction = reduction_of(group.view.traits, process.home.rank);
-        if reduction == Reduction::Job && world.nodes > 1 {
-            notes.push(format!("node {}/{}", world.node, world.nodes));
-        }
+        let mut notes = Vec::from_iter(node_note(process, reduction));
         let openers = line.ranks.iter().filter(|share| share.opened).count();
-        let expected = world.local_world as usize;
+        let expected = process.world.local_world as usize;
         if !group.view.has(BY_WORKERS)
             && openers < expected
             && openers * 2 >= expected
@@ -227,25 +223,43 @@ fn seen_without_the_first(process: &Process, line: &Combined) -> Option<usize> {
     (!is_first_here && attached.len() * 2 <= expected).then_some(attached.len())
 }
 
+/// Of which node's share a line tells, where it is not that of all.
+pub(crate) fn node_note(process: &Process, reduction: Reduction) -> Option<String> {
+    let world = process.world;
+    let is_share = reduction == Reduction::Job && world.nodes > 1;
+    is_share.then(|| format!("node {}/{}", world.node, world.nodes))
+}
+
 /// A bar's numbers, of all its processes; of a job counter on several nodes this node's share.
 pub(crate) fn combined(process: &Process, group: &Group) -> Combined {
     let reduction = reduction_of(group.view.traits, process.home.rank);
     let mut line = combine(&group.cells, reduction, &process.home.liveness());
     let world = process.world;
-    if reduction == Reduction::Job
-        && world.nodes > 1
-        && let Some(total) = line.total
-        && world.world > 0
-    {
+    if reduction == Reduction::Job && world.nodes > 1 && world.world > 0 {
         let share = f64::from(world.local_world) / f64::from(world.world);
-        line.fraction = Some(line.n.as_f64() / (total.as_f64() * share));
-        line.total = Some(match total {
-            #[expect(clippy::cast_possible_truncation, reason = "a share of an i64")]
-            Value::Int(total) => Value::Int((total as f64 * share).ceil() as i64),
-            Value::Float(total) => Value::Float(total * share),
-        });
+        // What was done before was done for all nodes, too.
+        let initial = part(line.initial, share, f64::floor);
+        line.n = line.n - line.initial + initial;
+        line.initial = initial;
+        if let Some(total) = line.total {
+            line.fraction = Some(line.n.as_f64() / (total.as_f64() * share));
+            line.total = Some(part(total, share, f64::ceil));
+        }
     }
     line
+}
+
+/// The part of a number that is one node's.
+fn part(whole: Value, share: f64, round: fn(f64) -> f64) -> Value {
+    match whole {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            reason = "a share of an i64"
+        )]
+        Value::Int(whole) => Value::Int(round(whole as f64 * share) as i64),
+        Value::Float(whole) => Value::Float(whole * share),
+    }
 }
 
 /// The reduction under which a bar would have met its total within 1 %, where it is far from it now:
@@ -258,7 +272,7 @@ pub(crate) fn better_reduction(line: &Combined, reduction: Reduction) -> Option<
     let mean = done / openers.max(1) as f64;
     let meets = |n: f64| total > 0.0 && (n - total).abs() <= total / 100.0;
     match reduction {
-        Reduction::Job if openers > 1 && !meets(done) && meets(mean) => Some("mean"),
+        Reduction::Job if openers > 1 && !meets(line.n.as_f64()) && meets(mean) => Some("mean"),
         Reduction::Mean if openers > 1 && !meets(mean) && meets(done) => Some("sum"),
         _ => None,
     }

@@ -8,7 +8,7 @@ use mp_tqdm_counters::{BY_WORKERS, BarId, BarState, Identity, Reduction, combine
 use mp_tqdm_render::{Ended, Number, OutputId, Postfix, Row, Style};
 
 use crate::group::{Group, groups};
-use crate::line::{Lines, better_reduction, combined, number, seconds};
+use crate::line::{Lines, better_reduction, combined, node_note, number, seconds};
 use crate::process::Process;
 use crate::stage::Local;
 use crate::style::Looks;
@@ -145,7 +145,11 @@ impl Scene {
         let reduction = reduction_of(group.view.traits, mine);
         if unfinished > 0 && !group.view.has(BY_WORKERS) {
             let openers = line.ranks.iter().filter(|share| share.opened).count();
-            row.note = format!("({} of {openers} ranks done)", openers - unfinished);
+            let done = format!("({} of {openers} ranks done)", openers - unfinished);
+            row.note = match node_note(process, reduction) {
+                Some(node) => format!("{node} {done}"),
+                None => done,
+            };
             if reduction == Reduction::Mean
                 && let Some(own) = line.ranks.iter().find(|share| share.rank == mine)
             {
@@ -154,7 +158,7 @@ impl Scene {
                 row.fraction = None;
             }
         } else if row.note.ends_with("ranks") {
-            row.note.clear();
+            row.note = node_note(process, reduction).unwrap_or_default();
         }
         row.remaining_s = None;
         row.elapsed_s = Some((now_s - row.start_s).max(0.0));
