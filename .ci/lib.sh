@@ -105,7 +105,8 @@ requirements() {
     if [ ! -e "$home/complete" ]; then
       rm -rf "$home"
       "$python" -m venv "$home"
-      "$home/bin/python" -m pip install --quiet --only-binary :all: -r <(echo "$pins") >&2
+      "$home/bin/python" -m pip install --quiet --only-binary :all: --no-binary deepspeed \
+        -r <(echo "$pins") >&2
     fi
     touch "$home/complete"
   ) 9>"$home.lock"
@@ -160,7 +161,7 @@ build_wheel() {
 # fetch_requirements: the environments that need only the network, while cargo builds.
 fetch_requirements() {
   local version python
-  requirements "$main_version" "$main_python" test bench examples
+  requirements "$main_version" "$main_python" test bench examples launchers
   while read -r version python; do
     requirements "$version" "$python" test
   done <"$work/others"
@@ -190,7 +191,7 @@ prepare() {
   finish "programs" || echo "some could not be installed"
 
   install lint "$checkers"
-  install main "$(requirements "$main_version" "$main_python" test bench examples)"
+  install main "$(requirements "$main_version" "$main_python" test bench examples launchers)"
   while read -r version python; do
     install "$version" "$(requirements "$version" "$python" test)"
   done <"$work/others"
