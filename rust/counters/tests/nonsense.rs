@@ -243,6 +243,7 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
+    // faults: F42
     #[test]
     fn readers_get_through_a_segment_of_nonsense(seed: u64, plausible in 0_u64..=100) {
         let _watchdog = Watchdog::new(Duration::from_secs(60));
@@ -252,6 +253,7 @@ proptest! {
         read_all(&home, &Whim);
     }
 
+    // faults: F42
     #[test]
     fn writers_get_through_a_segment_of_nonsense(seed: u64, plausible in 0_u64..=100) {
         let _watchdog = Watchdog::new(Duration::from_secs(60));
@@ -262,6 +264,7 @@ proptest! {
         read_all(&home, &Whim);
     }
 
+    // faults: F42
     #[test]
     fn numbers_saturate(values in prop::collection::vec(value(), 4)) {
         let sum = values[0] + values[1] - values[2] + values[3];

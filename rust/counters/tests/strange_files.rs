@@ -145,6 +145,7 @@ fn tell_all(processes: &mut [Attached]) {
     }
 }
 
+// faults: F40
 #[test]
 fn what_is_no_private_file_is_refused_and_not_written_through() {
     let _watchdog = Watchdog::new(Duration::from_secs(60));
@@ -216,6 +217,7 @@ fn what_is_no_private_file_is_refused_and_not_written_through() {
     }
 }
 
+// faults: F40
 #[test]
 fn a_file_of_another_user_is_refused() {
     let scratch = Scratch::new("other-user");
@@ -262,6 +264,7 @@ fn leftovers() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+// faults: F33
 #[test]
 fn what_is_no_segment_of_the_job_is_replaced() {
     let _watchdog = Watchdog::new(Duration::from_secs(60));
@@ -284,6 +287,7 @@ fn what_is_no_segment_of_the_job_is_replaced() {
     }
 }
 
+// faults: F33
 #[test]
 fn a_segment_of_another_version_that_is_in_use_is_left_alone() {
     let _watchdog = Watchdog::new(Duration::from_secs(60));
@@ -303,6 +307,7 @@ fn a_segment_of_another_version_that_is_in_use_is_left_alone() {
     assert!(name.exists());
 }
 
+// faults: F33
 #[test]
 fn a_job_that_was_killed_is_never_gone_on_with() {
     let _watchdog = Watchdog::new(Duration::from_secs(60));
@@ -353,6 +358,7 @@ fn the_next_worker_goes_on_where_the_last_one_left() {
     assert_eq!(home.tables.bars().views().count(), 1);
 }
 
+// faults: F33
 #[test]
 fn processes_that_meet_a_leftover_at_once_meet_in_one_new_segment() {
     let _watchdog = Watchdog::new(Duration::from_secs(120));
@@ -406,6 +412,7 @@ fn in_a_small_directory(scratch: &Scratch, before: &str) -> Option<String> {
     Some(said)
 }
 
+// faults: F27
 #[test]
 fn a_full_directory_sends_to_the_next_rung() {
     let scratch = Scratch::new("full");
@@ -415,6 +422,7 @@ fn a_full_directory_sends_to_the_next_rung() {
     }
 }
 
+// faults: F27, F33
 #[test]
 fn a_forged_segment_with_holes_in_a_full_directory_kills_nobody() {
     let scratch = Scratch::new("holes");
