@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Those behind the program's name; `None`: this process's own.
 
     Returns:
-        The exit code: 0, or 130 after an interrupt.
+        The exit code: 0, 1 where the doctor names a problem, or 130 after an interrupt.
 
     Raises:
         SystemExit: With 0 after `--help` and `--version`, with 2 after wrong arguments.
@@ -38,10 +38,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Shows a nested loop, one line for eight processes of which one is killed, a "
         "line that moves while a C call holds the GIL, and what a count costs here.",
     )
-    if parser.parse_args(arguments).command is None:
+    doctor = commands.add_parser(
+        "doctor",
+        help="say what mp_tqdm finds here: versions, ranks, shared memory, terminal, running jobs",
+        description="Prints a page for a bug report. Run it as the program is run: under its "
+        "launcher the first rank prints one page for all. Ends with 1 if there is a problem.",
+    )
+    doctor.add_argument("--json", action="store_true", help="print it for programs")
+    chosen = parser.parse_args(arguments)
+    if chosen.command is None:
         parser.print_help()
         return 0
     try:
+        if chosen.command == "doctor":
+            from mp_tqdm import _doctor
+
+            return _doctor.main(as_json=chosen.json)
         from mp_tqdm import _demo
 
         _demo.main()

@@ -10,6 +10,8 @@ from mp_tqdm._errors import TqdmWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mp_tqdm._identity import Published
 
 # As whom and where this process attached, for the doctor and for `session_env`: slot, incarnation,
@@ -129,7 +131,7 @@ def segment_name(job: str) -> str:
     return f"mp_tqdm-{os.getuid()}-{job_hash(job):016x}"
 
 
-def directories(environ: os._Environ[str]) -> list[str]:
+def directories(environ: Mapping[str, str]) -> list[str]:
     """Where a segment may lie, best first: memory file systems, then the temporary directory."""
     found = ["/dev/shm"]  # noqa: S108 - the point is that all processes of the job find it
     found += [environ[name] for name in ("XDG_RUNTIME_DIR", "TMPDIR") if environ.get(name)]
