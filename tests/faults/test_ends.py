@@ -1,0 +1,147 @@
+"""A process ends in a rough way, or is interrupted: its counts are in, and the end is as without us."""
+
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from support import programs
+
+pytestmark = [pytest.mark.faults, pytest.mark.once]
+
+Program = Callable[..., list[str]]
+Rounds = Callable[[int, int], int]
+
+PATIENCE_S = 1800.0
+
+END_AT_RANDOM = """
+    import faulthandler, mmap, os, random, signal, sys, time
+    from mp_tqdm import mp_tqdm, report_progress
+
+    faulthandler.disable()
+    seed = time.time_ns()
+    chance = random.Random(seed)
+    log = memoryview(mmap.mmap(-1, 8)).cast("Q")
+    bar = mp_tqdm()
+
+    def count(end, limit):
+        while True:
+            if log[0] % 2:
+                report_progress()
+            else:
+                bar.update()
+            log[0] += 1
+            if log[0] == limit:
+                end()
+
+    def interrupted():
+        try:
+            count(None, None)
+        except KeyboardInterrupt:
+            os._exit(5)
+
+    own = {
+        "os._exit": (lambda: os._exit(3), 3),
+        "abort": (os.abort, -signal.SIGABRT),
+        "SIGTERM": (lambda: os.kill(os.getpid(), signal.SIGTERM), -signal.SIGTERM),
+    }
+    acknowledged = sent = 0
+    for _ in range(int(sys.argv[1])):
+        for end, code in own.values():
+            log[0] = 0
+            child = os.fork()
+            if not child:
+                count(end, chance.randrange(1, 2000))
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == code, seed
+            acknowledged += log[0]
+        for number, code in ((signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 5)):
+            log[0] = 0
+            child = os.fork()
+            if not child:
+                interrupted()
+            while not log[0]:
+                pass
+            time.sleep(chance.random() * 0.002)
+            os.kill(child, number)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == code, seed
+            acknowledged += log[0]
+            sent += 1
+        # Only a signal from outside may come between a count and its acknowledgement.
+        assert 0 <= bar.n - acknowledged <= sent, (bar.n, acknowledged, sent, seed)
+    print("all counts are in")
+"""
+
+
+@pytest.mark.faults("F7")
+def test_counts_of_a_process_that_ends_roughly_are_in_the_sum(
+    program: Program, rounds: Rounds
+) -> None:
+    process = programs.run(
+        program(END_AT_RANDOM, str(rounds(25, 2000))),
+        env=programs.environment(MP_TQDM_MODE="off"),
+        timeout=rounds(20, int(PATIENCE_S)),
+    )
+    assert process.stdout == "all counts are in\n", process.stderr
+
+
+# A timer sends what ^C sends. What swallows it leaves the work to go on until the limit.
+INTERRUPT_AT_RANDOM = """
+    import os, random, signal, sys, time
+    from mp_tqdm import mp_tqdm, report_progress
+
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    seed = time.time_ns()
+    chance = random.Random(seed)
+
+    def work():
+        limit = time.monotonic() + 3
+        while time.monotonic() < limit:
+            with mp_tqdm(total=10, desc="opened", key="one") as bar:
+                bar.set_postfix(loss=0.25)
+                for _ in range(5):
+                    bar.update()
+                report_progress()
+            for _ in mp_tqdm(range(20), desc="iterated"):
+                pass
+
+    def is_interrupted(within_s):
+        signal.setitimer(signal.ITIMER_REAL, chance.random() * within_s + 1e-6)
+        try:
+            work()
+        except KeyboardInterrupt:
+            return True
+        return False
+
+    def children(number):
+        # Each of them attaches: the interrupt may come at its first steps.
+        lost = 0
+        for _ in range(number):
+            child = os.fork()
+            if not child:
+                os._exit(not is_interrupted(0.003))
+            lost += os.waitpid(child, 0)[1] != 0
+        return lost
+
+    number = int(sys.argv[1])
+    lost_by_children = children(number)
+    lost = sum(not is_interrupted(0.003) for _ in range(number))
+    lost_by_children += children(number)
+    print(lost, "of", number, "and of", 2 * number, "children", lost_by_children)
+"""
+
+
+@pytest.mark.faults("F7")
+@pytest.mark.parametrize("mode", ["off", "tty"])
+def test_a_keyboard_interrupt_is_seen_once_whenever_it_comes(
+    program: Program, rounds: Rounds, mode: str
+) -> None:
+    number = rounds(200, 10_000)
+    process = programs.run(
+        program(INTERRUPT_AT_RANDOM, str(number)),
+        env=programs.environment(MP_TQDM_MODE=mode),
+        timeout=rounds(20, int(PATIENCE_S)),
+    )
+    assert process.stdout == f"0 of {number} and of {2 * number} children 0\n", process.stderr
+    assert "Exception ignored" not in process.stderr
+    assert "KeyboardInterrupt" not in process.stderr
