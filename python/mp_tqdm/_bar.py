@@ -245,11 +245,12 @@ class mp_tqdm(Texts, Collection):  # noqa: N801 - the name that users change the
         if native is None or self.disable:
             return
         self.disable = True
-        self._flush_postfix()
-        painter = self._painter
-        if painter is not None:
-            painter.end()
-        better = native.close(self.leave)
+        try:
+            self._flush_postfix()
+            if self._painter is not None:
+                self._painter.end()
+        finally:  # also where an interrupt came meanwhile
+            better = native.close(self.leave)
         if better is not None:
             self._suggest(better)
 
@@ -364,10 +365,6 @@ class mp_tqdm(Texts, Collection):  # noqa: N801 - the name that users change the
         except AttributeError:
             if (kind, value, traceback) == (None, None, None):
                 raise
-
-    def __del__(self) -> None:
-        """Closes the bar."""
-        self.close()
 
     def __reduce__(self) -> Any:
         """A pickled bar adds to the same bar, from whatever process of the job."""

@@ -122,6 +122,9 @@ def report_progress(n: _Number = 1, *, bar: object = None) -> None:
 class Counting:
     """The base of a bar: what is called per item. Counts nothing until `Bar.bind`."""
 
+    def __del__(self) -> None:
+        """Calls `close`, unless the bar is closed."""
+
     def update(self, n: _Number = 1) -> bool | None:
         """Counts `n` more items.
 

@@ -1,6 +1,5 @@
-"""A process dies inside this package, or ends in a rough way: the rest of the job notices nothing."""
+"""A process dies inside this package: in the rest of the job bars work as before."""
 
-import re
 import signal
 import subprocess
 import time
@@ -10,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from support import programs
-from support.polling import wait_until
 from support.terminal import Terminal
 
 pytestmark = [pytest.mark.faults, pytest.mark.once]

@@ -1,6 +1,7 @@
 """Processes are killed at random moments: what they counted stays, and nothing counts twice."""
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,7 +68,9 @@ WRITERS = """
         return str(log)
 """
 
-KILL_AND_COMPARE = WRITERS + """
+KILL_AND_COMPARE = (
+    WRITERS
+    + """
     def main():
         bar = mp_tqdm()
         acknowledged = lost = kills = 0
@@ -100,6 +103,7 @@ KILL_AND_COMPARE = WRITERS + """
     if __name__ == "__main__":
         main()
 """
+)
 
 
 @pytest.mark.slow
@@ -116,14 +120,16 @@ def test_what_killed_workers_counted_stays_but_for_one_update_in_flight_each(
     assert process.returncode == 0, process.stderr
     assert process.stderr == ""
     with capsys.disabled():
-        print(f"\n{process.stdout.strip()}")
+        sys.stdout.write(f"\n{process.stdout}")
     kills, n, acknowledged = map(int, re.findall(r"\d+", process.stdout)[:3])
     assert kills >= forks + spawns
     assert acknowledged > 10 * kills, "the workers died before they counted"
     assert 0 <= n - acknowledged <= kills
 
 
-KILL_BEGINNERS_BESIDE_A_READER = WRITERS + """
+KILL_BEGINNERS_BESIDE_A_READER = (
+    WRITERS
+    + """
     def kill(kills, sums):
         # In a process of its own, so that the reader has one to itself.
         log = fresh_log(0)
@@ -159,6 +165,7 @@ KILL_BEGINNERS_BESIDE_A_READER = WRITERS + """
     if __name__ == "__main__":
         main()
 """
+)
 
 
 @pytest.mark.faults("F71")
@@ -172,7 +179,7 @@ def test_n_never_falls_beside_workers_killed_in_their_first_150_microseconds(
     )
     assert process.returncode == 0, process.stderr
     with capsys.disabled():
-        print(f"\n{process.stdout.strip()}")
+        sys.stdout.write(f"\n{process.stdout}")
     kills, _, n, acknowledged, reads = map(int, re.findall(r"\d+", process.stdout))
     assert 0 <= n - acknowledged <= kills
     assert reads > 1000

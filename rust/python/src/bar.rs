@@ -8,7 +8,7 @@ use mp_tqdm_counters::{
     BY_WORKERS, BarId, BarView, Cell, CellKey, CellView, HotEntry, Identity, Opening, ProcessId,
     REPORTABLE, Reduction, Role, Value, combine,
 };
-use pyo3::Python;
+use pyo3::{PyResult, Python};
 
 use crate::process::{Process, attached, lock, now_ns};
 use crate::traits::{SELF_DRAWN, reduction_of};
@@ -435,17 +435,17 @@ fn fresh_cell() -> &'static Cell {
 
 /// A count that the hot path could not do: the first one, the first after a fork or after a frame, a
 /// float, a huge one. True if a frame was drawn since the last such call.
-pub(crate) fn count_cold(py: Python<'_>, core: &BarCore, n: Value) -> bool {
-    let Some(process) = attached(py) else {
-        return false;
+pub(crate) fn count_cold(py: Python<'_>, core: &BarCore, n: Value) -> PyResult<bool> {
+    let Some(process) = attached(py)? else {
+        return Ok(false);
     };
     let (cell, shared) = core.cell(process);
     cell.add_value(n);
     if shared || core.is_self_drawn || core.is_closed() {
-        return false;
+        return Ok(false);
     }
     let frames = FRAMES.load(Ordering::Relaxed);
     let drawn = core.entry.0.seen.load(Ordering::Relaxed) != frames;
     core.entry.0.seen.store(frames, Ordering::Relaxed);
-    drawn
+    Ok(drawn)
 }

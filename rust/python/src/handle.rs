@@ -45,7 +45,7 @@ pub(crate) struct Bar {
 }
 
 fn process(py: Python<'_>) -> PyResult<&'static Process> {
-    attached(py).ok_or_else(|| PyMemoryError::new_err("mp_tqdm: no memory for counters"))
+    attached(py)?.ok_or_else(|| PyMemoryError::new_err("mp_tqdm: no memory for counters"))
 }
 
 impl Bar {

@@ -29,6 +29,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::bar::BarCore;
+use crate::interrupt::{is_interrupt, put_off};
 use crate::number::{to_python, value_of};
 use crate::process::Process;
 
@@ -232,6 +233,27 @@ unsafe extern "C" fn counting_new(
     object
 }
 
+/// Closes the bar that nobody has any more. In native code, since CPython swallows an interrupt that
+/// comes in a `__del__` of Python, and a bar that is closed, as most are, needs none of it.
+unsafe extern "C" fn counting_finalize(object: *mut ffi::PyObject) {
+    // SAFETY: a slot of `Counting`, on an instance of it or of a subclass.
+    let core = unsafe { counting(object) }.core.get();
+    if core.is_some_and(BarCore::is_closed) {
+        return;
+    }
+    swallow(|py| {
+        // The user's exception is set aside, as `close` is Python code.
+        let raised = PyErr::take(py);
+        // SAFETY: the object lives until it is finalized.
+        let bar = unsafe { Bound::from_borrowed_ptr(py, object) };
+        let closed = bar.call_method0("close").map(drop);
+        if let Some(raised) = raised {
+            raised.restore(py);
+        }
+        closed
+    });
+}
+
 unsafe extern "C" fn counting_dealloc(object: *mut ffi::PyObject) {
     // SAFETY: a slot of `Counting`, on its own instance.
     unsafe { counting(object) }.set_core(None);
@@ -299,7 +321,7 @@ unsafe fn update_cold(
         let (Some(n), Some(core)) = (n, core) else {
             return Ok(py.None());
         };
-        let drawn = crate::bar::count_cold(py, core, n);
+        let drawn = crate::bar::count_cold(py, core, n)?;
         if core.is_self_drawn && !core.is_closed() {
             // SAFETY: as above, borrowed.
             let bar = unsafe { Bound::from_borrowed_ptr(py, slf) };
@@ -386,7 +408,9 @@ unsafe extern "C" fn iter_next(slf: *mut ffi::PyObject) -> *mut ffi::PyObject {
     let iter = unsafe { counting_iter(slf) };
     let cell = iter.entry.get().cell.load(Ordering::Relaxed);
     if cell.is_null() {
-        count_pending_cold(iter);
+        if !count_pending_cold(iter) {
+            return ptr::null_mut();
+        }
     } else {
         // SAFETY: a non-null cell lies in a mapping or a box that is never given back.
         add(unsafe { &*cell }, iter.pending.get());
@@ -405,55 +429,71 @@ unsafe extern "C" fn next_after_end(_inner: *mut ffi::PyObject) -> *mut ffi::PyO
     ptr::null_mut()
 }
 
+/// False where an interrupt came meanwhile: it is raised then.
 #[cold]
 #[inline(never)]
-fn count_pending_cold(iter: &CountingIter) {
+fn count_pending_cold(iter: &CountingIter) -> bool {
     let (pending, bar) = (iter.pending.get(), iter.bar.get());
     if pending == 0 || bar.is_null() {
-        return;
+        return true;
     }
     // SAFETY: `iterate` checked that the bar is one; the iterator holds it.
     let core = unsafe { counting(bar) }.core.get();
+    let mut is_counted = true;
     swallow(|py| {
-        core.map(|core| crate::bar::count_cold(py, core, Value::Int(pending)));
+        let counted = core.map_or(Ok(false), |core| {
+            crate::bar::count_cold(py, core, Value::Int(pending))
+        });
+        if let Err(error) = counted {
+            is_counted = false;
+            error.restore(py);
+        }
         Ok(())
     });
+    is_counted
 }
 
 /// At exhaustion and at an exception of the inner iterator: the bar closes in its last state, and the
-/// exception goes on as if we were not there. Returns the null that `iter_next` then returns.
+/// exception goes on as if we were not there; so does an interrupt. Returns the null that `iter_next`
+/// then returns.
 #[cold]
 #[inline(never)]
 fn end_iteration(iter: &CountingIter) -> *mut ffi::PyObject {
+    swallow(|py| match leave_bar(py, iter) {
+        Err(error) if is_interrupt(py, &error) => {
+            error.restore(py);
+            Ok(())
+        }
+        closed => closed,
+    });
+    ptr::null_mut()
+}
+
+/// Closes the bar, beside any exception that is on its way, and lets go of everything.
+fn leave_bar(py: Python<'_>, iter: &CountingIter) -> PyResult<()> {
     // The bar's entry may become another bar's from here on.
     iter.entry.set(idle_entry());
     iter.pending.set(0);
     iter.next.set(next_after_end);
     let inner = iter.inner.replace(ptr::null_mut());
     let bar = iter.bar.replace(ptr::null_mut());
-    swallow(|py| {
-        // The user's exception is set aside, as everything below may run Python code.
-        let raised = PyErr::take(py);
-        let closed = if bar.is_null() {
-            Ok(())
-        } else {
-            // SAFETY: taken out of the iterator above, which owned it.
-            let bar = unsafe { Bound::from_owned_ptr(py, bar) };
-            bar.call_method0("close").map(drop)
-        };
-        if !inner.is_null() {
-            // SAFETY: taken out of the iterator above, which owned it.
-            unsafe { ffi::Py_DECREF(inner) };
-        }
-        if let Err(error) = closed {
-            error.write_unraisable(py, None);
-        }
-        if let Some(raised) = raised {
-            raised.restore(py);
-        }
+    // The user's exception is set aside, as everything below may run Python code.
+    let raised = PyErr::take(py);
+    let closed = if bar.is_null() {
         Ok(())
-    });
-    ptr::null_mut()
+    } else {
+        // SAFETY: taken out of the iterator above, which owned it.
+        let bar = unsafe { Bound::from_owned_ptr(py, bar) };
+        bar.call_method0("close").map(drop)
+    };
+    if !inner.is_null() {
+        // SAFETY: taken out of the iterator above, which owned it.
+        unsafe { ffi::Py_DECREF(inner) };
+    }
+    if let Some(raised) = raised {
+        raised.restore(py);
+    }
+    closed
 }
 
 unsafe extern "C" fn iter_traverse(
@@ -479,7 +519,8 @@ unsafe extern "C" fn iter_traverse(
 
 unsafe extern "C" fn iter_clear(slf: *mut ffi::PyObject) -> c_int {
     // SAFETY: a slot of `CountingIter`, which the collector holds.
-    end_iteration(unsafe { counting_iter(slf) });
+    let iter = unsafe { counting_iter(slf) };
+    swallow(|py| leave_bar(py, iter));
     0
 }
 
@@ -488,7 +529,8 @@ unsafe extern "C" fn iter_dealloc(slf: *mut ffi::PyObject) {
     // SAFETY: a slot of a type with GC, on its own instance.
     unsafe { ffi::PyObject_GC_UnTrack(slf.cast()) };
     // SAFETY: its memory is given back only below.
-    end_iteration(unsafe { counting_iter(slf) });
+    let iter = unsafe { counting_iter(slf) };
+    swallow(|py| leave_bar(py, iter));
     // SAFETY: alive until the next call.
     let class = unsafe { ffi::Py_TYPE(slf) };
     // SAFETY: the last use of the object.
@@ -661,12 +703,12 @@ fn trapped(body: impl FnOnce(Python<'_>) -> PyResult<Py<PyAny>>) -> *mut ffi::Py
     }
 }
 
-/// As [`trapped`], where there is nobody to raise to: the error is printed as unraisable.
+/// As [`trapped`], where there is nobody to raise to: the error is put off, or printed as unraisable.
 fn swallow(body: impl FnOnce(Python<'_>) -> PyResult<()>) {
     // SAFETY: raw slots are called with the interpreter attached.
     let py = unsafe { Python::assume_attached() };
     if let Ok(Err(error)) = catch_unwind(AssertUnwindSafe(|| body(py))) {
-        error.write_unraisable(py, None);
+        put_off(py, error);
     }
 }
 
@@ -744,6 +786,7 @@ fn counting_type(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
         let doc: *const c_char = c"Base of the bars: what is counted per call.".as_ptr();
         let mut slots = [
             slot(ffi::Py_tp_new, counting_new as *mut c_void),
+            slot(ffi::Py_tp_finalize, counting_finalize as *mut c_void),
             slot(ffi::Py_tp_dealloc, counting_dealloc as *mut c_void),
             slot(
                 ffi::Py_tp_methods,

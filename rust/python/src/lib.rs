@@ -8,6 +8,7 @@ mod group;
 mod handle;
 mod held;
 mod hot;
+mod interrupt;
 mod line;
 mod number;
 mod observe;

@@ -15,6 +15,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::held::Held;
+use crate::interrupt::is_interrupt;
 use crate::stage::Stage;
 use crate::{entries, hot, number};
 
@@ -123,17 +124,23 @@ impl Process {
 ///
 /// `mp_tqdm._job.attach` knows who belongs together; whatever goes wrong there, the process counts for
 /// itself.
-pub(crate) fn attached(py: Python<'_>) -> Option<&'static Process> {
+///
+/// # Errors
+///
+/// An interrupt that came meanwhile; the next call goes on.
+pub(crate) fn attached(py: Python<'_>) -> PyResult<Option<&'static Process>> {
     if let Some(process) = hot::process() {
-        return Some(process);
+        return Ok(Some(process));
     }
     let asked = py
         .import("mp_tqdm._job")
         .and_then(|job| job.call_method0("attach"));
-    if let Err(error) = asked {
-        error.write_unraisable(py, None);
+    match asked {
+        Err(error) if is_interrupt(py, &error) => return Err(error),
+        Err(error) => error.write_unraisable(py, None),
+        Ok(_) => {}
     }
-    hot::process().or_else(|| {
+    Ok(hot::process().or_else(|| {
         let pid = std::process::id();
         let alone = Application {
             job: u64::from(pid),
@@ -151,7 +158,7 @@ pub(crate) fn attached(py: Python<'_>) -> Option<&'static Process> {
         };
         settle(Home::attach(&alone).ok()?, world, None, false);
         hot::process()
-    })
+    }))
 }
 
 fn settle(home: Home, world: World, stream: Option<(RawFd, bool)>, is_interactive: bool) {
@@ -299,13 +306,14 @@ pub(crate) fn attach(
 
 /// Counts a bar that is off: its pass keeps the numbering of the ranks in step.
 #[pyfunction]
-pub(crate) fn note_pass(py: Python<'_>, path: u64, reportable: bool) {
-    if let Some(process) = attached(py) {
+pub(crate) fn note_pass(py: Python<'_>, path: u64, reportable: bool) -> PyResult<()> {
+    if let Some(process) = attached(py)? {
         process.pass(path);
         if reportable {
             process.has_off_bar.store(1, Ordering::Relaxed);
         }
     }
+    Ok(())
 }
 
 /// Notes what this job lost in a segment that is gone.

@@ -11,7 +11,7 @@ const TRIES: usize = 16;
 
 /// Adds `n` to the bar that this process means, or to the one that `bar` names.
 pub(crate) fn count(py: Python<'_>, n: Value, bar: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-    let Some(process) = attached(py) else {
+    let Some(process) = attached(py)? else {
         return Ok(());
     };
     match bar {
