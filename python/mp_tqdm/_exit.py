@@ -11,11 +11,15 @@ from mp_tqdm import _core
 
 @atexit.register
 def _at_exit() -> None:
-    _end_for_workers()
-    if _core.is_attached():
-        from mp_tqdm import _lost
+    try:
+        _end_for_workers()
+        lost = _core.lost_reports()
+        if lost is not None and lost[0]:
+            from mp_tqdm import _lost
 
-        _lost.name()
+            _lost.name()
+    except Exception:  # noqa: BLE001, S110 - no descriptor may be left to read a module by, say
+        pass
 
 
 def _end_for_workers() -> None:
