@@ -20,7 +20,11 @@ def nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_all_names_are_there_and_are_all() -> None:
     assert sorted(package.__all__) == [
+        "TqdmDeprecationWarning",
+        "TqdmExperimentalWarning",
         "TqdmKeyError",
+        "TqdmMonitorWarning",
+        "TqdmSynchronisationWarning",
         "TqdmTypeError",
         "TqdmWarning",
         "__version__",

@@ -11,11 +11,23 @@ from __future__ import annotations
 from mp_tqdm import _exit as _exit
 from mp_tqdm._bar import mp_tqdm, trange
 from mp_tqdm._core import __debug_build__, __version__, report_progress
-from mp_tqdm._errors import TqdmKeyError, TqdmTypeError, TqdmWarning
+from mp_tqdm._errors import (
+    TqdmDeprecationWarning,
+    TqdmExperimentalWarning,
+    TqdmKeyError,
+    TqdmMonitorWarning,
+    TqdmSynchronisationWarning,
+    TqdmTypeError,
+    TqdmWarning,
+)
 from mp_tqdm._session import session_env
 
 __all__ = [
+    "TqdmDeprecationWarning",
+    "TqdmExperimentalWarning",
     "TqdmKeyError",
+    "TqdmMonitorWarning",
+    "TqdmSynchronisationWarning",
     "TqdmTypeError",
     "TqdmWarning",
     "__version__",

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from mp_tqdm._errors import TqdmKeyError, TqdmTypeError
+import sys
+
+from mp_tqdm._errors import (
+    TqdmDeprecationWarning,
+    TqdmKeyError,
+    TqdmTypeError,
+    TqdmWarning,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,10 +18,13 @@ if TYPE_CHECKING:
 REDUCTIONS = ("auto", "sum", "mean", "min", "max", "rank")
 
 
-def refuse_unknown(names: dict[str, Any], known: tuple[str, ...]) -> None:
+def refuse_unknown(names: dict[str, Any], known: tuple[str, ...], file: Any) -> None:
     """Raises `TqdmKeyError` for keyword arguments that no bar has, naming the nearest one."""
-    if not names:
-        return
+    if "nested" in names:
+        raise TqdmDeprecationWarning(
+            "`nested` is deprecated and automated.\nUse `position` instead for manual control.\n",
+            fp_write=getattr(file or sys.stderr, "write", None),
+        )
     import difflib
 
     hints = []
@@ -35,6 +45,7 @@ def check(  # noqa: C901, PLR0917 - the constructor's own
     nrows: Any,
     desc: Any,
     bar_format: Any,
+    colour: Any,
 ) -> None:
     """Raises for the first argument of a bar that is of the wrong type or out of range."""
     # The usual values pass by their type alone: this runs for every bar.
@@ -54,8 +65,11 @@ def check(  # noqa: C901, PLR0917 - the constructor's own
     for name, value in (("desc", desc), ("bar_format", bar_format)):
         if value is not None and type(value) is not str:
             text(name, value)
+    if colour:
+        warn_of_colour(colour)
 
 
+_COLOURS = ("BLACK", "RED", "GREEN", "YELLOW", "BLUE", "MAGENTA", "CYAN", "WHITE")
 _NUMBERS = (int, float)
 
 
@@ -83,10 +97,30 @@ def text(name: str, value: Any) -> None:
         raise TqdmTypeError(message)
 
 
-def length_of(iterable: Any) -> Any:
-    """The length of `iterable` as a total, or `None` where it has none or its word is not good."""
-    try:
-        length = len(iterable)
-    except (TypeError, AttributeError, ValueError, OverflowError, NotImplementedError):
-        return None
-    return length
+def total_of(total: Any, iterable: Any) -> Any:
+    """The total: as given, else the length of `iterable`; `None` where that is not known."""
+    if total is None and iterable is not None:
+        try:
+            return len(iterable)
+        except (TypeError, AttributeError, ValueError, OverflowError, NotImplementedError):
+            return None
+    return None if total == _INFINITE else total
+
+
+_INFINITE = float("inf")
+
+
+def warn_of_colour(colour: Any) -> None:
+    """Warns of a colour that is neither a known name nor `#rrggbb`; the line then has none."""
+    name = str(colour)
+    if name.upper() in _COLOURS:
+        return
+    digits = name.lstrip("#").lower()
+    if len(name) != len("#rrggbb") or name[0] != "#" or digits.strip("0123456789abcdef"):
+        import warnings
+
+        warnings.warn(
+            f"Unknown colour ({colour}); valid choices: [hex (#00ff00), {', '.join(_COLOURS)}]",
+            TqdmWarning,
+            stacklevel=4,
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _core, _streams
+from mp_tqdm import _core, _lock, _streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,32 +13,63 @@ if TYPE_CHECKING:
 
 
 class Aside:
-    """Takes the lines that share a file with a stream away, for as long as it is entered."""
+    """Takes the lines that share a file with a stream away, for as long as it is entered.
 
-    def __init__(self, stream: Any) -> None:
+    Args:
+        cls: The class of the bars, whose lock is held meanwhile.
+        stream: Where the text goes; `None`: nowhere, so nothing is to be done.
+        nolock: Whether the lock is held already.
+    """
+
+    def __init__(self, cls: Any, stream: Any, *, nolock: bool) -> None:
+        self._cls = cls
         self._stream = stream
-        self._is_held = _streams.is_terminal(stream)
-        self._sync = sys.modules.get("mp_tqdm._sync")
+        self._is_held = stream is not None and _streams.is_terminal(stream)
+        self._lock: Any = None
+        self._takes_lock = not nolock and stream is not None
         self._wiped: list[Any] = []
 
     def __enter__(self) -> None:
-        if self._sync is not None:
-            self._wiped = self._sync.wipe_for(self._stream)
+        if self._takes_lock:
+            self._lock = _lock.for_drawing(self._cls.get_lock())
+            self._lock.acquire()
+        for bar in self._cls._instances if self._stream is not None else ():  # noqa: SLF001
+            if self._is_in_the_way(bar):
+                bar.clear(nolock=True)
+                self._wiped.append(bar)
         if self._is_held:
             _core.hold()
 
     def __exit__(self, *_error: object) -> None:
-        if self._is_held:
-            flush = getattr(self._stream, "flush", None)
-            try:
-                if flush is not None:
-                    flush()
-            except RuntimeError:
-                pass  # as in `put`, which has written past the buffer
-            finally:
-                _core.unhold()
-        if self._sync is not None:
-            self._sync.show_again(self._wiped)
+        try:
+            if self._is_held:
+                self._give_back()
+            for bar in self._wiped:
+                bar.refresh(nolock=True)
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
+
+    def _is_in_the_way(self, bar: Any) -> bool:
+        """Whether Python code draws the bar where the text goes: both standard streams are one."""
+        if getattr(bar, "_painter", None) is None or not hasattr(bar, "start_t"):
+            return False
+        standard = (sys.stdout, sys.stderr)
+        is_standard = any(self._stream is one for one in standard)
+        return bool(
+            bar.fp == self._stream or (is_standard and any(bar.fp is one for one in standard))
+        )
+
+    def _give_back(self) -> None:
+        flush = getattr(self._stream, "flush", None)
+        try:
+            if flush is not None:
+                flush()
+        except RuntimeError:
+            pass  # as in `put`, which has written past the buffer
+        finally:
+            _core.unhold()
 
 
 def put(stream: Any, text: str) -> None:

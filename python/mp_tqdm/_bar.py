@@ -1,25 +1,25 @@
 """The bar: tqdm's surface over a counter in shared memory."""
 
 # The descriptors and functions here are the bar's own (SLF001); tqdm's parameters are all accepted,
-# those without a meaning here too (ARG002, ARG003).
-# ruff: noqa: ARG002, ARG003, SLF001
+# those without a meaning here too (ARG002).
+# ruff: noqa: SLF001
 
 from __future__ import annotations
 
 import os
 import sys
-from time import time
 
 from mp_tqdm import _arguments, _core, _path, _streams
-from mp_tqdm._aside import Aside, put
 from mp_tqdm._collection import Collection
 from mp_tqdm._errors import TqdmWarning
-from mp_tqdm._texts import Texts
+from mp_tqdm._frames import Frames
+from mp_tqdm._instances import free_position
+from mp_tqdm._together import Together
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from typing import Any, ClassVar, TextIO
+    from typing import Any, TextIO
 
     from typing_extensions import Self
 
@@ -39,7 +39,7 @@ class _NotGiven:
 NOT_GIVEN = _NotGiven()
 
 
-class mp_tqdm(Texts, Collection):  # noqa: N801 - the name that users change their import to
+class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users change their import to
     """Iterates over `iterable`, or counts `update` calls, and shows the progress of the whole job.
 
     A drop-in for `tqdm`: every parameter has tqdm's meaning and default. Counting costs one store
@@ -92,9 +92,6 @@ class mp_tqdm(Texts, Collection):  # noqa: N801 - the name that users change the
     alone.
     """
 
-    monitor_interval: ClassVar[float] = 10
-    monitor: ClassVar[Any] = None
-    _instances: ClassVar[Any] = None
     # What a bar has before its constructor got far enough: a failed one must be collectable.
     disable: Any = True
 
@@ -132,23 +129,20 @@ class mp_tqdm(Texts, Collection):  # noqa: N801 - the name that users change the
         **kwargs: Any,
     ) -> None:
         if kwargs:
-            _arguments.refuse_unknown(kwargs, PARAMETERS)
-        if total is None and iterable is not None:
-            total = _arguments.length_of(iterable)
-        if total == float("inf"):
-            total = None
+            _arguments.refuse_unknown(kwargs, PARAMETERS, file)
+        total = _arguments.total_of(total, iterable)
         if file is None:
             file = sys.stderr
         if disable is None:
-            disable = True if not _streams.is_terminal(file) else NOT_GIVEN  # type: ignore[assignment]
+            disable = NOT_GIVEN if _streams.is_terminal(file) else True  # type: ignore[assignment]
         path = _path.call_path(_HERE, sys._getframe(1))[0] if key is None else _path.key_path(key)
         self.iterable = iterable
         self.leave = leave
-        self.pos = 0
         if disable:
             self._n, self._total = initial, total
             _core.note_pass(path, iterable is None)
             return
+        mininterval, maxinterval, smoothing = mininterval or 0.0, maxinterval or 0, smoothing or 0
         _arguments.check(
             total,
             initial,
@@ -160,12 +154,19 @@ class mp_tqdm(Texts, Collection):  # noqa: N801 - the name that users change the
             nrows,
             desc,
             bar_format,
+            colour,
         )
+        if write_bytes:
+            file = _streams.encoded(file)
         if ascii is None:
             ascii = not _streams.supports_unicode(file)
         # There is no `sys.stderr` where descriptor 2 was closed before the interpreter started.
         is_off = file is None or _streams.mode() == "off"
-        descriptor = None if is_off else _streams.descriptor(file)
+        # A subclass that draws in its own way, or has a screen of its own, draws wherever it is.
+        descriptor = None if is_off or self._is_hooked or gui else _streams.descriptor(file)
+        instances = self._instances
+        if instances or position is not None:
+            self._pos = free_position(instances) if position is None else -position
         # Attributes one by one, and no more than 30 of them: so CPython keeps them in the object,
         # and `bar.update` is found in 10 ns and not in 40.
         self.disable = False
@@ -210,14 +211,14 @@ class mp_tqdm(Texts, Collection):  # noqa: N801 - the name that users change the
         )
         native.bind(self)
         self._keep_postfix = native.keep_postfix
-        self.start_t = self.last_print_t = time()
-        if postfix is not None:
+        instances.add(self)
+        if postfix:
             self._start_postfix(postfix)
         if descriptor is None and not is_off:
             from mp_tqdm import _sync
 
-            self._painter = _sync.Painter(self, position)
-            self._painter.begin()
+            _sync.begin(self)
+        self.start_t = self.last_print_t = self._time()
 
     # --- the life of a bar -----------------------------------------------------------------------
 
@@ -225,7 +226,7 @@ class mp_tqdm(Texts, Collection):  # noqa: N801 - the name that users change the
         """Iterates; an item counts when the next one is asked for, or at the end."""
         if self._native is None or self.disable:
             return iter(self.iterable)
-        if self._painter is not None:
+        if self._painter is not None or type(self).update is not _core.Counting.update:
             from mp_tqdm import _sync
 
             return _sync.iterate(self, self.iterable)
@@ -233,7 +234,9 @@ class mp_tqdm(Texts, Collection):  # noqa: N801 - the name that users change the
 
     def _counted(self, n: Any) -> bool | None:
         """After an `update` of a bar that Python code draws: draws if it is time."""
-        return self._painter.counted(n) if self._painter is not None else None
+        from mp_tqdm import _sync
+
+        return _sync.counted(self, n)
 
     def close(self) -> None:
         """Ends the bar: the last line is out when this returns, or 50 ms have passed.
@@ -245,10 +248,13 @@ class mp_tqdm(Texts, Collection):  # noqa: N801 - the name that users change the
         if native is None or self.disable:
             return
         self.disable = True
+        self._instances.discard(self)
         try:
             self._flush_postfix()
             if self._painter is not None:
-                self._painter.end()
+                from mp_tqdm import _sync
+
+                _sync.end(self)
         finally:  # also where an interrupt came meanwhile
             better = native.close(self.leave)
         if better is not None:
@@ -269,90 +275,22 @@ class mp_tqdm(Texts, Collection):  # noqa: N801 - the name that users change the
     def reset(self, total: float | None = None) -> None:
         """Starts again from 0, as a new line; with another `total` if one is given."""
         native = self._native
+        if total == float("inf"):
+            total = self.total = None
+        elif total is None:
+            total = self.total
         if native is None:
-            self._n = 0
-            if total is not None:
-                self.total = total
+            self._n, self._total = 0, total
             return
-        native.reset(self.total if total is None else total, 0, self.desc)
+        native.reset(total, 0, self.desc)
         native.bind(self)
-        now = time()
         self.disable = False
-        self.start_t = self.last_print_t = now
+        self._instances.add(self)
+        self.start_t = self.last_print_t = self._time()
         self.last_print_n = 0
         if self._painter is not None:
-            self._painter.restart()
-
-    def refresh(self, nolock: bool = False, lock_args: Any = None) -> bool:
-        """Shows the present state: where Python code draws, now; elsewhere at the next frame."""
-        if self._native is None or self.disable:
-            return False
-        self._flush_postfix()
-        if self._painter is not None:
-            self.display()
-        return True
-
-    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
-        """Draws the line, where Python code draws; elsewhere the renderer does so by itself."""
-        if self._painter is None:
-            return False
-        return bool(self._painter.show(msg, pos))
-
-    def clear(self, nolock: bool = False) -> None:
-        """Wipes the line until the next frame."""
-        if self._native is None or self.disable:
-            return
-        if self._painter is not None:
-            self._painter.wipe()
-        else:
-            _core.hold()
-            _core.unhold()
-
-    def unpause(self) -> None:
-        """Starts the clock again after a pause that is not to count."""
-        if self._native is None or self.disable:
-            return
-        now = time()
-        self.start_t += now - self.last_print_t
-        self.last_print_t = now
-
-    def moveto(self, n: int) -> None:
-        """Moves the cursor by `n` lines; the renderer places its lines itself."""
-        if self._painter is not None:
-            self._painter.move(n)
-
-    @property
-    def format_dict(self) -> dict[str, Any]:
-        """What a template can name, at this moment."""
-        if self._native is None:
-            return {
-                "n": self.n, "total": self.total, "elapsed": 0, "unit": "it", "postfix": None,
-                "prefix": "", "ascii": False, "unit_scale": False, "rate": None,
-                "bar_format": None, "unit_divisor": 1000, "initial": self.n, "colour": None,
-                "ncols": None, "nrows": None,
-            }  # fmt: skip
-        painter, look = self._painter, self._look
-        return {
-            "n": self.n,
-            "total": self.total,
-            "elapsed": time() - self.start_t if self.start_t else 0,
-            "ncols": painter.columns() if painter is not None else look["ncols"],
-            "nrows": look["nrows"],
-            "prefix": self.desc,
-            "ascii": look["ascii"],
-            "unit": look["unit"],
-            "unit_scale": look["unit_scale"],
-            "rate": painter.rate() if painter is not None else None,
-            "bar_format": look["bar_format"],
-            "postfix": self.postfix,
-            "unit_divisor": look["unit_divisor"],
-            "initial": self.initial,
-            "colour": look["colour"],
-        }
-
-    def __str__(self) -> str:
-        """The line, at this moment."""
-        return self.format_meter(**self.format_dict)
+            self._painter.forget(self.smoothing)
+            self.refresh()
 
     def __enter__(self) -> Self:
         """The bar itself."""
@@ -373,27 +311,6 @@ class mp_tqdm(Texts, Collection):  # noqa: N801 - the name that users change the
         state = {"_desc": self.desc, "_look": dict(self._look), "leave": self.leave}
         return _copy, (type(self), self._native.identity(), self.total, self.initial, state)
 
-    # --- the class -------------------------------------------------------------------------------
-
-    format_sizeof = staticmethod(_core.format_sizeof)
-    format_interval = staticmethod(_core.format_interval)
-    format_num = staticmethod(_core.format_num)
-    format_meter = staticmethod(_core.format_meter)
-
-    @classmethod
-    def write(
-        cls, s: str, file: TextIO | None = None, end: str = "\n", nolock: bool = False
-    ) -> None:
-        """Prints `s` above the bars."""
-        stream = file if file is not None else sys.stdout
-        with cls.external_write_mode(file=file, nolock=nolock):
-            put(stream, s + end)
-
-    @classmethod
-    def external_write_mode(cls, file: TextIO | None = None, nolock: bool = False) -> Aside:
-        """A context within which the lines are off the terminal, so that text can be written."""
-        return Aside(file if file is not None else sys.stdout)
-
 
 _CODE = mp_tqdm.__init__.__code__
 PARAMETERS = _CODE.co_varnames[1 : _CODE.co_argcount + _CODE.co_kwonlyargcount]
@@ -405,14 +322,13 @@ def _copy(
     """A bar of another process, or another handle of this one's: it counts, and closes nothing."""
     bar = kind.__new__(kind)
     bar.iterable = None
-    bar.pos = 0
     vars(bar).update(state)
     if identity is None:
         bar._n, bar._total = initial, total
         return bar
     bar._native = native = _core.Bar.copy(identity, total, initial)
     bar.disable = False
-    bar.start_t = bar.last_print_t = time()
+    bar.start_t = bar.last_print_t = bar._time()
     native.bind(bar)
     bar._keep_postfix = native.keep_postfix
     return bar

@@ -140,6 +140,9 @@ class Counting:
             TypeError: `n` is no number.
         """
 
+    def _count(self, n: _Number = 1) -> None:
+        """As `update`, for the Python code that draws the bar and has not to be told."""
+
 @final
 class CountingIter:
     """What `iterate` returns: hands out items and counts each when the next one is asked for.
@@ -256,6 +259,9 @@ class Bar:
 
     def set_desc(self, desc: str) -> None:
         """Shows another text before the bar, from the next frame on."""
+
+    def set_position(self, position: int) -> None:
+        """Moves the line among the others, from the next frame on."""
 
     def set_postfix(self, postfix: str | dict[str, Any] | None) -> bool:
         """Stores what follows the rate: a text, or names and values.

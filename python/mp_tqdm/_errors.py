@@ -25,3 +25,19 @@ class TqdmWarning(Warning):
             fp_write(f"\n{type(self).__name__}: {str(msg).rstrip()}\n")
         else:
             super().__init__(msg, *args)
+
+
+class TqdmExperimentalWarning(TqdmWarning, FutureWarning):
+    """Of tqdm's surface; nothing here gives it."""
+
+
+class TqdmDeprecationWarning(TqdmWarning, DeprecationWarning):
+    """A use that tqdm no longer supports."""
+
+
+class TqdmMonitorWarning(TqdmWarning, RuntimeWarning):
+    """The thread that watches bars could not be started; counting goes on."""
+
+
+class TqdmSynchronisationWarning(RuntimeWarning):
+    """Of tqdm's surface; nothing here gives it."""

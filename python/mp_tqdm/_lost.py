@@ -47,7 +47,9 @@ def _warn(text: str) -> None:
         sys.stderr = stream
     if stream is None or not shown.getvalue():
         return
-    with Aside(stream):
+    from mp_tqdm._bar import mp_tqdm
+
+    with Aside(mp_tqdm, stream, nolock=True):
         stream.flush()
         place = _streams.descriptor(stream)
         if place is None:

@@ -67,3 +67,29 @@ def supports_unicode(file: Any) -> bool:
         return False
     name = str(encoding).lower()
     return name.startswith("utf") or name == "u8"
+
+
+def encoded(file: Any) -> Any:
+    """A file that takes text where `file` takes bytes (`write_bytes=True`)."""
+    return file if isinstance(file, io.TextIOWrapper) else EncodedFile(file)
+
+
+class EncodedFile:
+    """A file of bytes that takes text (`write_bytes=True`)."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.encoding = getattr(file, "encoding", None) or "utf-8"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._file == getattr(other, "_file", other))
+
+    def __hash__(self) -> int:
+        return hash(self._file)
+
+    def write(self, text: str) -> Any:
+        """Writes the text as bytes."""
+        return self._file.write(text.encode(self.encoding))

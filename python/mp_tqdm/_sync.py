@@ -1,9 +1,9 @@
 """Draws bars from within the loop, for files that only Python code can write to.
 
 A `StringIO`, a notebook's stream or a logging shim has no descriptor that the renderer thread
-could use, so the line is written by the loop itself, by tqdm's rule: not more often than
-`mininterval`, and with a guess (`miniters`) at how many items that is, so that most updates do not
-ask the clock.
+could use, and a subclass may draw in its own way. Then the loop itself draws, by tqdm's rule: not
+more often than `mininterval`, and with a guess (`miniters`) at how many items that is, so that most
+updates do not ask the clock.
 """
 
 # The bar's own other half.
@@ -12,24 +12,18 @@ ask the clock.
 from __future__ import annotations
 
 import os
-import weakref
-from time import time
+import sys
 
-from mp_tqdm import _core
+from mp_tqdm import _core, _lock, _monitor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-# By identity, and looked at by `valuerefs` alone: that is one step, between whose beginning and end
-# no signal handler and no other thread can open a bar.
-_painters: weakref.WeakValueDictionary[int, Painter] = weakref.WeakValueDictionary()
-
-
-def _painters_of(file: Any) -> list[Painter]:
-    painters = [reference() for reference in _painters.valuerefs()]
-    return [one for one in painters if one is not None and one.file is file]
+# tqdm's, where the screen's height is not known.
+_ROWS = 20
+_PROCESSES = ("multiprocessing.process", "multiprocess.process", "billiard.process")
 
 
 class _Average:
@@ -49,180 +43,302 @@ class _Average:
 
 
 class Painter:
-    """The drawing half of one bar.
+    """What one bar needs to be drawn by Python code.
 
-    Args:
-        bar: The bar; it knows its file, its interval and its numbers.
-        position: The line asked for, or `None` for the first free one.
+    Attributes:
+        draw: Writes a text over the one before it; `None` for a bar whose subclass has a screen of
+            its own (`gui=True`).
     """
 
-    line: int
+    __slots__ = ("_is_ended", "_items", "_miniters", "_others", "_seconds", "draw")
 
-    def __init__(self, bar: Any, position: int | None) -> None:
-        self._bar: Any = weakref.proxy(bar)
-        self._file = bar.fp
-        self._width = 0
-        self._items = _Average(bar.smoothing)
-        self._seconds = _Average(bar.smoothing)
-        if position is None:
-            taken = {painter.line for painter in _painters_of(self._file)}
-            position = min(set(range(len(taken) + 1)) - taken)
-        self.line = position
-        bar.pos = -position
-        _painters[id(self)] = self
+    def __init__(self, smoothing: float) -> None:
+        self.draw: Callable[[str], None] | None = None
+        self._others: Any = 0
+        self._is_ended = False
+        self.forget(smoothing)
 
-    @property
-    def file(self) -> Any:
-        """The file that is drawn on."""
-        return self._file
-
-    def begin(self) -> None:
-        """The first frame."""
-        if self._bar.delay <= 0:
-            self.show()
-
-    def restart(self) -> None:
-        """After `reset`: nothing of the rate is known."""
-        self._items = _Average(self._bar.smoothing)
-        self._seconds = _Average(self._bar.smoothing)
-        _painters[id(self)] = self
-        self.show()
-
-    def counted(self, n: float) -> bool | None:
-        """After a count: draws if it is time, and says so by True."""
-        bar = self._bar
-        if n < 0:
-            bar.last_print_n += n
-        done = bar.n
-        new = done - bar.last_print_n
-        if new < bar.miniters:
-            return None
-        now = time()
-        passed = now - bar.last_print_t
-        if passed < bar.mininterval or now < bar.start_t + bar.delay:
-            return None
-        if bar.smoothing and passed and new:
-            self._items(new)
-            self._seconds(passed)
-        bar.refresh(lock_args=bar.lock_args)
-        if bar.dynamic_miniters:
-            self._guess_miniters(new, passed)
-        bar.last_print_n = done
-        bar.last_print_t = now
-        return True
-
-    def _guess_miniters(self, new: float, passed: float) -> None:
-        bar = self._bar
-        if bar.maxinterval and passed >= bar.maxinterval:
-            bar.miniters = new * (bar.mininterval or bar.maxinterval) / passed
-        elif bar.smoothing:
-            per_interval = new * (bar.mininterval / passed if bar.mininterval and passed else 1)
-            bar.miniters = bar.smoothing * per_interval + (1 - bar.smoothing) * bar.miniters
-        else:
-            bar.miniters = max(bar.miniters, new)
-
-    def rate(self) -> float | None:
-        """Items a second, smoothed; `None` before there is a sample."""
-        seconds = self._seconds()
-        return self._items() / seconds if seconds else None
-
-    def columns(self) -> int | None:
-        """The width to draw in."""
-        if self._bar.ncols is not None or not self._is_terminal():
-            return self._bar.ncols  # type: ignore[no-any-return]
-        try:
-            return os.get_terminal_size(self._file.fileno()).columns
-        except (OSError, ValueError, AttributeError):
-            return None
-
-    def _is_terminal(self) -> bool:
-        try:
-            return bool(self._file.isatty())
-        except (AttributeError, ValueError):
-            return False
-
-    def show(self, msg: str | None = None, line: int | None = None) -> bool:
-        """Writes one line, in the process that draws."""
-        bar = self._bar
-        if not bar._native.draws:
-            return False
-        line = self.line if line is None else abs(line)
-        text = str(bar) if msg is None else msg
-        if line:
-            self.move(line)
-        width = _core.display_columns(text)
-        self._write("\r" + text + " " * max(self._width - width, 0))
-        self._width = width
-        if line:
-            self.move(-line)
-        return True
-
-    def wipe(self) -> None:
-        """Takes the line off the file until the next frame."""
-        if self.show(""):
-            self._write("\r")
-
-    def move(self, lines: int) -> None:
-        """Moves the cursor down, or up where `lines` is negative."""
-        self._write("\n" * lines + "\x1b[A" * -lines)
+    def forget(self, smoothing: float) -> None:
+        """Forgets how fast it was."""
+        self._items = _Average(smoothing)
+        self._seconds = _Average(smoothing)
+        self._miniters = _Average(smoothing)
 
     def end(self) -> None:
-        """The last frame: it stays, or the line is wiped."""
-        bar = self._bar
-        _painters.pop(id(self), None)
-        if not bar._native.draws:
-            return
-        leave = bar.leave if bar.leave is not None else self.line == 0
-        if time() < bar.start_t + bar.delay:
-            return
-        if leave:
-            self._seconds = _Average(0)
-            self.show(line=0)
-            self._write("\n")
-        elif self.show("") and not self.line:
-            self._write("\r")
+        """From now on the rate is that of the whole bar."""
+        self._is_ended = True
 
-    def _write(self, text: str) -> None:
+    def rate(self) -> float | None:
+        """Items a second, smoothed; `None` before there is a sample, and at the end."""
+        seconds = None if self._is_ended else self._seconds()
+        return self._items() / seconds if seconds else None
+
+    def sample(self, items: float, seconds: float) -> None:
+        """Takes in how long some items took."""
+        self._items(items)
+        self._seconds(seconds)
+
+    def others_counted(self, bar: Any) -> bool:
+        """Whether other processes counted since this was asked last."""
+        others = bar.n - bar.n_own
+        has_moved = others != self._others
+        self._others = others
+        return bool(has_moved)
+
+    def guess_miniters(self, bar: Any, items: float, seconds: float) -> None:
+        """Guesses how many items the next interval brings."""
+        maxinterval, mininterval = bar.maxinterval, bar.mininterval
+        if maxinterval and seconds >= maxinterval:
+            bar.miniters = items * (mininterval or maxinterval) / seconds
+        elif bar.smoothing:
+            share = mininterval / seconds if mininterval and seconds else 1
+            bar.miniters = self._miniters(items * share)
+        else:
+            bar.miniters = max(bar.miniters, items)
+
+
+def begin(bar: Any) -> None:
+    """Makes the bar's painter, and the first frame."""
+    bar._painter = painter = Painter(bar.smoothing)
+    painter._others = bar.initial
+    measure(bar)
+    type(bar).get_lock()  # made before any fork, so that children have the same
+    if bar.gui:
+        return
+    painter.draw = bar.status_printer(bar.fp)
+    draws = bar._native.draws
+    if bar.delay <= 0 and draws:
+        bar.refresh(lock_args=bar.lock_args)
+    if draws and (bar.miniters > 1 or _may_have_company()):
+        _watch()
+
+
+def _may_have_company() -> bool:
+    """Whether other processes may come to count into this one's bars."""
+    if any(name in sys.modules for name in _PROCESSES):
+        return True
+    from mp_tqdm import _job
+
+    return _job._identity is not None and _job._identity.local_world > 1
+
+
+def _watch() -> None:
+    from mp_tqdm._bar import mp_tqdm
+
+    _monitor.attend(mp_tqdm)
+
+
+def measure(bar: Any) -> None:
+    """Asks for the size of the screen, where tqdm asks: for a standard stream, or if told to."""
+    look = bar._look
+    if bar.dynamic_ncols or (
+        (look["ncols"] is None or look["nrows"] is None)
+        and (bar.fp is sys.stderr or bar.fp is sys.stdout)
+    ):
         try:
-            self._file.write(text)
-            flush = getattr(self._file, "flush", None)
-            if flush is not None:
-                flush()
-        except (OSError, ValueError):
-            # A closed or broken file stops the display, never the loop.
-            self._write = _write_nothing  # type: ignore[assignment, method-assign]
-        except RuntimeError:
-            # A signal handler that counts, in the middle of a write to this file: no frame then.
+            columns, rows = os.get_terminal_size(bar.fp.fileno())
+        except (OSError, ValueError, AttributeError, TypeError):
             return
+        if look["ncols"] is None or bar.dynamic_ncols:
+            look["ncols"] = columns - 1
+        if look["nrows"] is None or bar.dynamic_ncols:
+            look["nrows"] = rows - 1
+
+
+def counted(bar: Any, n: float) -> bool | None:
+    """After a count: draws if it is time, and says so by True."""
+    if n < 0:
+        bar.last_print_n += n
+    done = bar.n
+    new = done - bar.last_print_n
+    if new < bar.miniters:
+        return None
+    look = bar._look
+    now = bar._time()
+    passed = now - bar.last_print_t
+    if passed < look["mininterval"] or now < bar.start_t + look["delay"]:
+        return None
+    painter = bar._painter
+    if look["smoothing"] and passed and new:
+        painter.sample(new, passed)
+    bar.refresh(lock_args=bar.lock_args)
+    if bar.dynamic_miniters:
+        painter.guess_miniters(bar, new, passed)
+        if bar.miniters > 1:
+            _watch()
+    bar.last_print_n = bar.n
+    bar.last_print_t = now
+    return True
+
+
+def display(bar: Any, msg: str | None, pos: int | None) -> bool:
+    """Writes one line: a text, or the bar as it is, unless there is no room for it."""
+    line = abs(bar.pos) if pos is None else abs(pos)
+    rows = bar._look["nrows"] or _ROWS
+    if line >= rows:
+        return False
+    if line == rows - 1 and (msg or msg is None):
+        msg = " ... (more hidden) ..."
+    if bar._painter.draw is None:
+        from mp_tqdm._errors import TqdmDeprecationWarning
+
+        raise TqdmDeprecationWarning(
+            "Please use `tqdm.gui.tqdm(...)` instead of `tqdm(..., gui=True)`\n",
+            fp_write=getattr(bar.fp, "write", sys.stderr.write),
+        )
+    if line:
+        bar.moveto(line)
+    bar.sp(str(bar) if msg is None else msg)
+    if line:
+        bar.moveto(-line)
+    return True
+
+
+def wipe(bar: Any, *, nolock: bool) -> None:
+    """Takes the line off the file until the next frame."""
+    line = abs(bar.pos)
+    painter = bar._painter
+    if line >= (bar._look["nrows"] or _ROWS) or painter.draw is None or not bar._native.draws:
+        return
+    with _held(bar, nolock=nolock):
+        bar.moveto(line)
+        bar.sp("")
+        write(bar.fp, "\r")
+        bar.moveto(-line)
+
+
+def end(bar: Any) -> None:
+    """The last frame: it stays, or the line is wiped."""
+    painter = bar._painter
+    line = abs(bar.pos)
+    if not bar.gui:
+        _close_gap(bar, line)
+    if painter.draw is None or not bar._native.draws or bar.last_print_t < bar.start_t + bar.delay:
+        return
+    leave = line == 0 if bar.leave is None else bar.leave
+    with _held(bar, nolock=False):
+        if leave:
+            painter.end()
+            bar.display(pos=0)
+            write(bar.fp, "\n")
+        elif bar.display(msg="", pos=line) and not line:
+            write(bar.fp, "\r")
+
+
+def _close_gap(bar: Any, line: int) -> None:
+    """Gives the line that is free now to a bar for which there was none."""
+    last = (bar.nrows or _ROWS) - 1
+    hidden = [
+        other
+        for other in bar._instances
+        if getattr(other, "_painter", None) is not None and other.pos >= last
+    ]
+    if hidden:
+        other = min(hidden, key=lambda other: other.pos)
+        other.clear(nolock=True)
+        other.pos = line
+
+
+class _held:  # noqa: N801 - reads as a word in `with`
+    """The lock of a bar's class, for as long as it is entered."""
+
+    def __init__(self, bar: Any, *, nolock: bool) -> None:
+        self._lock = None if nolock else _lock.for_drawing(type(bar).get_lock())
+
+    def __enter__(self) -> None:
+        if self._lock is not None:
+            self._lock.acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        if self._lock is not None:
+            self._lock.release()
+
+
+def refresh(bar: Any, nolock: bool, lock_args: Any) -> bool:
+    """Draws now, unless somebody else holds the lock and `lock_args` says not to wait."""
+    if not bar._native.draws:
+        return False
+    if nolock:
+        bar.display()
+        return True
+    lock = _lock.for_drawing(type(bar).get_lock())
+    if not lock.acquire(*(lock_args or ())):
+        return False
+    try:
+        bar.display()
+    finally:
+        lock.release()
+    return True
+
+
+def status_printer(file: Any) -> Callable[[str], None]:
+    """A function that writes a text to `file` over the one it wrote before."""
+    width = 0
+
+    def draw(text: str) -> None:
+        nonlocal width
+        columns = _core.display_columns(text)
+        write(file, "\r" + text + " " * max(width - columns, 0))
+        width = columns
+
+    return draw
+
+
+def write(file: Any, text: str) -> None:
+    """Writes and flushes. A closed or broken file stops the display, never the loop."""
+    try:
+        file.write(text)
+        flush = getattr(file, "flush", None)
+        if flush is not None:
+            flush()
+    except (OSError, ValueError):
+        pass
+    except RuntimeError:
+        # A signal handler that counts, in the middle of a write to this file: no frame then.
+        return
 
 
 def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:
     """Hands out the items; each counts when the next one is asked for.
 
-    Not a method of `Painter`, which knows its bar weakly: the generator keeps the bar alive from
-    the moment it is made, as the native iterator does, whether or not an item was asked for.
+    A function and not a method: the generator keeps the bar alive from the moment it is made, as
+    the native iterator does, whether or not an item was asked for. A subclass's `update` is called
+    when it is time to draw, as in tqdm, with what was done since.
     """
+    own_update = type(bar).update is not _core.Counting.update
+    count = bar._count
+    pending = 0
+    done, printed = bar.n, bar.last_print_n
     try:
         for item in iterable:
             yield item
-            bar.update(1)
+            done += 1
+            if own_update:
+                pending += 1
+            else:
+                count()
+            if done - printed < bar.miniters:
+                continue
+            now = bar._time()
+            passed = now - bar.last_print_t
+            if passed < bar.mininterval or now < bar.start_t + bar.delay:
+                continue
+            if own_update:
+                new, pending = pending, 0
+                bar.update(new)
+                if bar._painter is None:
+                    _note_frame(bar, done, now)
+            else:
+                counted(bar, 0)
+            printed = bar.last_print_n
+            done = bar.n
     finally:
+        if pending:
+            count(pending)
         bar.close()
 
 
-def _write_nothing(_text: str) -> None:
-    """In place of writing to a file that is gone."""
-
-
-def wipe_for(stream: Any) -> list[Painter]:
-    """Wipes the lines that Python code draws on `stream`, and returns them for `show_again`."""
-    wiped = _painters_of(stream)
-    for painter in wiped:
-        painter.wipe()
-    return wiped
-
-
-def show_again(wiped: list[Painter]) -> None:
-    """Draws the lines again that `wipe_for` took away."""
-    for painter in wiped:
-        painter.show()
+def _note_frame(bar: Any, done: float, now: float) -> None:
+    """A subclass's `update` was called, of a bar that the renderer draws."""
+    bar.last_print_n = done
+    bar.last_print_t = now

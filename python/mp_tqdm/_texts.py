@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-from mp_tqdm import _core
 from mp_tqdm._numbers import Numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 
@@ -30,7 +29,8 @@ class Look:
 
     def __set__(self, bar: Any, value: Any) -> None:
         bar._look[self._name] = value
-        if bar._native is not None:
+        # What a subclass that draws by itself puts here need not mean anything to the renderer.
+        if bar._native is not None and bar._painter is None:
             bar._native.set_looks(bar._look)
 
 
@@ -46,6 +46,7 @@ class Texts(Numbers):
     _keep_postfix: Any = staticmethod(lambda _pairs: True)
 
     if TYPE_CHECKING:
+        format_num: Callable[[Any], str]
 
         def refresh(self, nolock: bool = False, lock_args: Any = None) -> bool: ...
 
@@ -108,7 +109,7 @@ class Texts(Numbers):
             **kwargs: More pairs, sorted by name.
         """
         if ordered_dict or not self._keep_postfix(kwargs):
-            self._set_postfix({**(ordered_dict or {}), **dict(sorted(kwargs.items()))})
+            self._set_postfix({**dict(ordered_dict or {}), **dict(sorted(kwargs.items()))})
             if self._painter is not None and refresh:
                 self.refresh()
 
@@ -117,12 +118,15 @@ class Texts(Numbers):
         native = self._native
         if native is None:
             return
+        if self._painter is not None and native.draws:
+            self.postfix = postfix_text(pairs, self.format_num)
+            return
         self._postfix = pairs
         if native.set_postfix(pairs):
             self._postfix_frame = None
         elif native.job_frames != self._postfix_frame:
             self._postfix_frame = native.job_frames
-            native.set_postfix(postfix_text(pairs))
+            native.set_postfix(postfix_text(pairs, self.format_num))
 
     def set_postfix_str(self, s: Any = "", refresh: bool = True) -> None:
         """Sets the text that follows the rate."""
@@ -135,7 +139,7 @@ class Texts(Numbers):
         """What follows the rate: a text, or what was given as `postfix=` and is no dict."""
         kept = self._native.kept_postfix if self._native is not None else None
         postfix = self._postfix if kept is None else dict(sorted(kept.items()))
-        return postfix_text(postfix) if type(postfix) is dict else postfix
+        return postfix_text(postfix, self.format_num) if type(postfix) is dict else postfix
 
     @postfix.setter
     def postfix(self, value: Any) -> None:
@@ -145,25 +149,25 @@ class Texts(Numbers):
             self._native.set_postfix(value if value is None else str(value))
 
     def _start_postfix(self, postfix: Any) -> None:
-        if hasattr(postfix, "items"):
+        try:
             self.set_postfix(refresh=False, **postfix)
-        else:
+        except TypeError:
             self._postfix = postfix
 
     def _flush_postfix(self) -> None:
         """Shows the last values that were stored without being turned into text."""
         if self._postfix_frame is not None and self._native.kept_postfix is None:
-            self._native.set_postfix(postfix_text(self._postfix))
+            self._native.set_postfix(postfix_text(self._postfix, self.format_num))
             self._postfix_frame = None
 
 
-def postfix_text(pairs: Mapping[str, Any]) -> str:
+def postfix_text(pairs: Mapping[str, Any], format_num: Callable[[Any], str]) -> str:
     """Gives tqdm's text of a postfix: `loss=0.25, lr=1e-3`."""
     from numbers import Number
 
     def text(value: Any) -> str:
         if isinstance(value, Number):
-            return _core.format_num(value)
+            return format_num(value)
         return value if isinstance(value, str) else str(value)
 
     return ", ".join(f"{key}={text(value).strip()}" for key, value in pairs.items())

@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import mp_tqdm
+
 # Marks the environment of everything that a test starts, so that an orphan is found as well.
 TEST_VARIABLE = "TEST_OF_MP_TQDM"
 
@@ -75,7 +77,9 @@ def left_behind(before: frozenset[str], token: str) -> list[str]:
 
 
 def _end_helpers() -> None:
-    """End the processes that multiprocessing and loky keep for the next time."""
+    """End the processes that multiprocessing and loky keep for the next time, and our watcher."""
+    if "mp_tqdm._monitor" in sys.modules and (monitor := mp_tqdm.mp_tqdm.monitor) is not None:
+        monitor.exit()
     for module, name in (
         ("multiprocessing.forkserver", "_forkserver"),
         ("multiprocessing.resource_tracker", "_resource_tracker"),

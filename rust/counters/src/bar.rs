@@ -177,6 +177,12 @@ impl BarEntry {
         }
     }
 
+    /// Sets the line asked for, from 0.
+    pub fn set_position(&self, position: Option<u32>) {
+        let stored = position.map_or(0, |p| p.saturating_add(1));
+        self.position.store(stored, Ordering::Relaxed);
+    }
+
     /// Cells that started from zero in this bar.
     #[must_use]
     pub fn cells(&self) -> u32 {
@@ -294,8 +300,7 @@ impl BarEntry {
             .store(opening.order.saturating_add(1), Ordering::Relaxed);
         self.other_descs.store(0, Ordering::Relaxed);
         self.cells.store(0, Ordering::Relaxed);
-        let position = opening.position.map_or(0, |p| p.saturating_add(1));
-        self.position.store(position, Ordering::Relaxed);
+        self.set_position(opening.position);
         let desc = opening.desc;
         self.desc
             .set(cut(desc, Text::<25>::CAPACITY).as_bytes(), me, alive);

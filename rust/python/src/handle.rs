@@ -372,6 +372,11 @@ impl Bar {
         })
     }
 
+    /// Moves the line among the others, from the next frame on.
+    fn set_position(&self, py: Python<'_>, position: u32) -> PyResult<()> {
+        self.with_entry(py, |_, entry| entry.set_position(Some(position)))
+    }
+
     /// Stores a postfix: a text, or names and values. False if some value is neither a plain number
     /// nor a text: then nothing is stored, and the caller makes a text of it.
     fn set_postfix(&self, py: Python<'_>, postfix: &Bound<'_, PyAny>) -> PyResult<bool> {

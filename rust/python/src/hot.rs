@@ -301,7 +301,34 @@ unsafe extern "C" fn update(
         return none();
     }
     // SAFETY: as above, for all four.
-    unsafe { update_cold(slf, args, count, names) }
+    unsafe { update_cold(slf, args, count, names, Drawing::Heard) }
+}
+
+/// `_count(n=1)`: as `update`, for the Python code that draws the bar and has not to be told.
+unsafe extern "C" fn count_only(
+    slf: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: a method of `Counting`: CPython checked that `slf` is an instance of it.
+    let counting = unsafe { counting(slf) };
+    // SAFETY: `args` holds `count` arguments, by the calling convention.
+    if let Some(n) = unsafe { plain_count(args, count, names) }
+        && let Some(cell) = cell_of(counting.entry.get())
+    {
+        add(cell, n);
+        return none();
+    }
+    // SAFETY: as above, for all four.
+    unsafe { update_cold(slf, args, count, names, Drawing::Silent) }
+}
+
+/// Whether the Python code that draws a bar hears of a count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Drawing {
+    Heard,
+    Silent,
 }
 
 #[cold]
@@ -311,6 +338,7 @@ unsafe fn update_cold(
     args: *const *mut ffi::PyObject,
     count: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
+    drawing: Drawing,
 ) -> *mut ffi::PyObject {
     // SAFETY: the caller's words.
     let core = unsafe { counting(slf) }.core.get();
@@ -322,7 +350,7 @@ unsafe fn update_cold(
             return Ok(py.None());
         };
         let drawn = crate::bar::count_cold(py, core, n)?;
-        if core.is_self_drawn && !core.is_closed() {
+        if drawing == Drawing::Heard && core.is_self_drawn && !core.is_closed() {
             // SAFETY: as above, borrowed.
             let bar = unsafe { Bound::from_borrowed_ptr(py, slf) };
             return Ok(bar.call_method1("_counted", (to_python(py, n)?,))?.unbind());
@@ -736,11 +764,16 @@ const fn method(
     }
 }
 
-static COUNTING_METHODS: Methods<2> = Methods([
+static COUNTING_METHODS: Methods<3> = Methods([
     method(
         c"update",
         update,
         c"update($self, /, n=1)\n--\n\nCount n more items; True on the first call after a frame was drawn.",
+    ),
+    method(
+        c"_count",
+        count_only,
+        c"_count($self, /, n=1)\n--\n\nCount n more items, and draw nothing.",
     ),
     ffi::PyMethodDef::zeroed(),
 ]);

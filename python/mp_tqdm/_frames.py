@@ -1,0 +1,188 @@
+"""What a bar shows when it is asked: its line as text, and tqdm's methods that draw.
+
+Where the renderer thread draws they have little to do: the next frame shows the present state.
+Where Python code draws (`_sync`) they are tqdm's, and a subclass may override each of them.
+"""
+
+# The attributes here are those of one object, defined over several files (SLF001); tqdm's
+# parameters are all accepted, those without a meaning here too (ARG002).
+
+from __future__ import annotations
+
+from time import time
+
+from mp_tqdm import _core
+from mp_tqdm._errors import TqdmWarning
+from mp_tqdm._texts import Texts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, ClassVar
+
+# With one of these overridden Python code draws the bar, whatever its file.
+HOOKS = (
+    "__str__",
+    "clear",
+    "display",
+    "format_dict",
+    "format_meter",
+    "format_num",
+    "moveto",
+    "refresh",
+    "status_printer",
+)
+
+
+class Frames(Texts):
+    """The drawing half of a bar."""
+
+    # Of each subclass, whether it draws in its own way.
+    _is_hooked: ClassVar[bool] = False
+    _pos: int = 0
+    disable: Any
+    dynamic_ncols: Any
+    fp: Any
+    last_print_t: float
+    start_t: float
+    _time = staticmethod(time)
+
+    format_sizeof = staticmethod(_core.format_sizeof)
+    format_interval = staticmethod(_core.format_interval)
+    format_num = staticmethod(_core.format_num)
+    format_meter = staticmethod(_core.format_meter)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        above = cls.__mro__[: cls.__mro__.index(Frames)]
+        cls._is_hooked = any(name in vars(base) for base in above for name in HOOKS)
+
+    def refresh(self, nolock: bool = False, lock_args: Any = None) -> bool:
+        """Shows the present state: where Python code draws, now; elsewhere at the next frame.
+
+        Args:
+            nolock: Whether the lock is held already.
+            lock_args: Passed to the lock's `acquire`; if that says no, nothing is drawn.
+
+        Returns:
+            Whether it was, or will be, drawn.
+        """
+        if self._native is None or self.disable:
+            return False
+        self._flush_postfix()
+        if self._painter is None:
+            return True
+        from mp_tqdm import _sync
+
+        return _sync.refresh(self, nolock, lock_args)
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+        """Draws the line, where Python code draws; elsewhere the renderer does so by itself."""
+        if self._painter is None:
+            return False
+        from mp_tqdm import _sync
+
+        return _sync.display(self, msg, pos)
+
+    def clear(self, nolock: bool = False) -> None:
+        """Wipes the line until the next frame."""
+        if self._native is None or self.disable:
+            return
+        if self._painter is not None:
+            from mp_tqdm import _sync
+
+            _sync.wipe(self, nolock=nolock)
+        else:
+            _core.hold()
+            _core.unhold()
+
+    def moveto(self, n: int) -> None:
+        """Moves the cursor by `n` lines; the renderer places its lines itself."""
+        if self._painter is not None and n:
+            from mp_tqdm import _sync
+
+            _sync.write(self.fp, "\n" * n + "\x1b[A" * -n)
+
+    @property
+    def pos(self) -> int:
+        """The line the bar stands on among others; negative if it was asked for."""
+        return self._pos
+
+    @pos.setter
+    def pos(self, line: int) -> None:
+        self._pos = line
+        if self._native is not None and self._painter is None:
+            self._native.set_position(abs(line))
+
+    def unpause(self) -> None:
+        """Starts the clock again after a pause that is not to count."""
+        if self._native is None or self.disable:
+            return
+        now = self._time()
+        self.start_t += now - self.last_print_t
+        self.last_print_t = now
+
+    @staticmethod
+    def status_printer(file: Any) -> Callable[[str], None]:
+        """A function that writes a text to `file` over the one it wrote before."""
+        from mp_tqdm import _sync
+
+        return _sync.status_printer(file)
+
+    @property
+    def sp(self) -> Callable[[str], None]:
+        """What writes the line; a bar with `gui=True` has none."""
+        if self._painter is not None and self._painter.draw is not None:
+            return self._painter.draw  # type: ignore[no-any-return]
+        if self._painter is not None or self._native is None:
+            message = f"{type(self).__name__!r} object has no attribute 'sp'"
+            raise AttributeError(message)
+        return self.status_printer(self.fp)
+
+    @sp.setter
+    def sp(self, printer: Callable[[str], None]) -> None:
+        if self._painter is not None:
+            self._painter.draw = printer
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        """What a template can name, at this moment."""
+        if self._native is None:
+            from collections import defaultdict
+
+            return defaultdict(
+                lambda: None, {"n": self.n, "total": self.total, "elapsed": 0, "unit": "it"}
+            )
+        painter, look = self._painter, self._look
+        if painter is not None and self.dynamic_ncols:
+            from mp_tqdm import _sync
+
+            _sync.measure(self)
+        start_t = getattr(self, "start_t", None)
+        return {
+            "n": self.n,
+            "total": self.total,
+            "elapsed": 0 if start_t is None else self._time() - start_t,
+            "ncols": look["ncols"],
+            "nrows": look["nrows"],
+            "prefix": self.desc,
+            "ascii": look["ascii"],
+            "unit": look["unit"],
+            "unit_scale": look["unit_scale"],
+            "rate": painter.rate() if painter is not None else None,
+            "bar_format": look["bar_format"],
+            "postfix": self.postfix,
+            "unit_divisor": look["unit_divisor"],
+            "initial": self.initial,
+            "colour": look["colour"],
+        }
+
+    def __str__(self) -> str:
+        """The line, at this moment."""
+        figures = self.format_dict
+        n, total = figures["n"], figures["total"]
+        if total and n < total + 0.5 and not 0 <= n / total <= 1:
+            import warnings
+
+            warnings.warn("clamping frac to range [0, 1]", TqdmWarning, stacklevel=2)
+        return self.format_meter(**figures)
