@@ -125,3 +125,37 @@ def test_a_worker_of_lightnings_first_rank_finds_its_job() -> None:
     assert _env.identify(facts(first)) == identity(LIGHTNING_JOB, "environment", "rank", place)
     worker = child(first, parent_process({}))
     assert _env.identify(worker) == identity(LIGHTNING_JOB, "environment", "worker", place)
+
+
+def test_a_child_made_before_its_parent_joined_is_told_by_what_is_seen_of_it() -> None:
+    seen = published(job="open:00000000000000ab")
+    known = {(900, 400): seen}
+    worker = child(parents=((900, 400),), joined=lambda pid, start: known.get((pid, start)))
+    assert _env.identify(worker) == identity(seen.job, "parent", "worker", parent=seen)
+    # Its pid, that of a process which is younger than the child, is another's now.
+    known = {(900, 501): seen}
+    younger = child(parents=((900, 501),), joined=lambda pid, start: known.get((pid, start)))
+    assert _env.identify(younger).rule == "family"
+
+
+def test_below_a_child_that_joined_nothing_the_next_above_is_looked_at() -> None:
+    seen = published(job="open:00000000000000ab")
+    known = {(900, 400): seen}
+    middle = Process(pid=950, start=450, python=True, environ={})
+    at: dict[str, Any] = {"parents": ((950, 450),), "joined": lambda *who: known.get(who)}
+    below = child({}, middle, parent_process(), generations=2, **at)
+    assert _env.identify(below) == identity(seen.job, "parent", "worker", parent=seen)
+    assert _env.identify(child({}, middle, parent_process(), **at)).rule == "family"
+
+
+def test_without_a_random_key_the_first_process_is_the_last_of_the_makers() -> None:
+    middle = Process(pid=950, start=450, python=True, environ={})
+    at: dict[str, Any] = {"parents": ((950, 450),), "generations": 2, "authkey": b"secret"}
+    assert _env.identify(child({}, middle, parent_process(), **at)).job == "process:900:400"
+
+
+def test_a_first_process_knows_what_children_of_another_package_would_call_its_job() -> None:
+    own, other = bytes(range(200, 232)), bytes(range(100, 132))
+    found = _env.identify(facts(authkey=own, other_authkeys=(other, own, b"short")))
+    assert found.job == f"family:{digest(own)}"
+    assert found.elsewhere == (f"family:{digest(other)}", "process:1000:500")

@@ -5,12 +5,15 @@ The first rule that holds gives the job:
 
 1. `session`: `MP_TQDM_SESSION`, put into a subprocess's environment on purpose.
 2. `parent`: `MP_TQDM_PARENT`, which each process writes once it has joined a job, and which counts
-   only in what the writer made by `multiprocessing`, `multiprocess` or `os.fork`.
+   only in what the writer made by `multiprocessing`, `multiprocess` or `os.fork`. What was made
+   before the writer joined finds its job by the memory that it has open, in `/proc`.
 3. `torchelastic`: torchrun and what builds on it.
 4. `pmix`, `pmi`, `slurm`, `deepspeed`, `environment`: the other launchers.
 5. `family`: the processes of one program know one `multiprocessing` authkey. A key under 16 bytes
    or of printable text is the user's own and may be known to a second program; then rule 6 is
-   for the program's first process, and its children come to it by rule 2 or by its pid.
+   for the program's first process, and its children come to it by rule 2 or by its pid. Where
+   both packages are loaded each has a key of its own: `Identity.elsewhere` is what the children of
+   the other may have begun.
 6. `process`: a job of its own.
 
 Launchers name a rank by environment variables, which everything below the rank inherits too:
@@ -31,6 +34,7 @@ from mp_tqdm._identity import Identity, Place, at, launcher_fingerprint, names_a
 from mp_tqdm._published import (
     SESSION_VARIABLE,
     digest,
+    makers_above,
     publish,
     read_above,
     read_published,
@@ -173,20 +177,34 @@ def _group_place(group: tuple[int, int], index: int | None) -> Place | None:
 
 def _on_its_own(facts: Facts, role: Role, place: Place) -> Identity:
     """Rules 5 and 6."""
-    if facts.authkey is not None and _is_random(facts.authkey):
-        job = f"family:{digest(facts.authkey)}"
-        return _identity(facts, job, "family", role=role, place=place)
-    # Without a key the first process is known by pid: to a child as the one that made it, to a
-    # forked one as the first whose memory it has.
+    (job, rule), *others = (_job_by(facts, key) for key in (facts.authkey, *facts.other_authkeys))
+    elsewhere = tuple(other for other, _ in others if other != job)
+    return _identity(facts, job, rule, role=role, place=place, elsewhere=elsewhere)
+
+
+def _job_by(facts: Facts, authkey: bytes | None) -> tuple[str, str]:
+    """Job and rule of a program by the key that one package of processes gives to its children."""
+    if authkey is not None and _is_random(authkey):
+        return f"family:{digest(authkey)}", "family"
+    # Without a key the first process is known by pid: to those below as the last of their makers,
+    # to a child as the one that made it, to a forked one as the first whose memory it has.
     first = (facts.pid, facts.start)
     if facts.generations:
-        known = (*facts.parents[:1], *facts.lineage[-1:])
+        above = makers_above(facts)[facts.generations - 1 :]
+        known = (*((one.pid, one.start) for one in above), *facts.parents[:1], *facts.lineage[-1:])
         first = next((entry for entry in known if entry[1]), first)
-    return _identity(facts, _of_process(facts, *first), "process", role=role, place=place)
+    return _of_process(facts, *first), "process"
 
 
 def _identity(
-    facts: Facts, job: str, rule: str, *, role: Role, place: Place, parent: Published | None = None
+    facts: Facts,
+    job: str,
+    rule: str,
+    *,
+    role: Role,
+    place: Place,
+    parent: Published | None = None,
+    elsewhere: tuple[str, ...] = (),
 ) -> Identity:
     return Identity(
         **at(place),
@@ -197,6 +215,7 @@ def _identity(
         start=facts.start,
         fallback_job=_of_process(facts, facts.pid, facts.start),
         parent=parent,
+        elsewhere=elsewhere,
     )
 
 

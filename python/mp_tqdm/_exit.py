@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 
 from mp_tqdm import _core
@@ -28,15 +27,12 @@ def _end_for_workers() -> None:
     A pool ends its workers by a signal. They can neither draw a last line then nor remove the
     segment, and the process that started them, which only imported the package, is not attached.
     """
-    process = sys.modules.get("multiprocessing.process")
-    if process is None or process.parent_process() is not None or _core.is_attached():
+    modules = map(sys.modules.get, ("multiprocessing.process", "multiprocess.process"))
+    packages = [module for module in modules if module is not None]
+    if _core.is_attached() or not packages or any(one.parent_process() for one in packages):
         return
-    from mp_tqdm import _env, _job
+    from mp_tqdm import _job
 
-    identity = _env.identify(_env.read_facts())
-    if identity.role == "worker":
-        return
-    name = _job.segment_name(identity.job)
-    places = _job.directories(os.environ)
-    if any(os.path.lexists(os.path.join(place, name)) for place in places):
+    identity = _job.who()
+    if identity.role != "worker" and _job.segment(identity.job) is not None:
         _job.attach(follows_workers=True)

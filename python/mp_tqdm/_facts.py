@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from mp_tqdm._identity import Fingerprint
+    from mp_tqdm._identity import Fingerprint, Published
 
 
 def read_facts() -> Facts:
@@ -27,6 +27,7 @@ def read_facts() -> Facts:
     forked_by = {pid for pid, _ in _memory.forks}
     keys = [own.authkey for own, maker in packages if maker and maker.pid not in forked_by]
     keys += [own.authkey for own, _ in packages]
+    authkeys = [bytes(key) for key in keys]
     makers = [maker.pid for _, maker in packages if maker]
     return Facts(
         environ=os.environ,
@@ -35,7 +36,8 @@ def read_facts() -> Facts:
         ppid=ppid,
         uid=os.getuid(),
         namespace=_proc.namespace(),
-        authkey=bytes(keys[0]) if keys else None,
+        authkey=authkeys[0] if authkeys else None,
+        other_authkeys=() if generations else tuple(authkeys[1:]),
         parents=tuple((maker, _proc.status(maker)[1]) for maker in makers),
         lineage=_memory.lineage(start),
         generations=generations,
@@ -43,7 +45,14 @@ def read_facts() -> Facts:
         spawn_index=_spawn_index(packages),
         started_with=_started_with(pid) if generations else None,
         ancestors=_proc.reader(ppid),
+        joined=_joined,
     )
+
+
+def _joined(pid: int, start: int) -> Published | None:
+    from mp_tqdm import _seen  # asked for by few
+
+    return _seen.joined(pid, start)
 
 
 class _Memory:

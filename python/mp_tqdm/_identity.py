@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# Begins the name of a job that was found by its memory: the number of the segment follows.
+OPEN_JOB = "open:"
+
 TYPE_CHECKING = False  # `typing` takes 12 ms to import, more than the whole package may
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -124,6 +127,10 @@ class Process(_Record):
     environ: Mapping[str, str]
 
 
+def _nothing(_pid: int, _start: int) -> None:
+    """What can be seen of a process where nobody looks."""
+
+
 class Facts(_Record):
     """Everything that the rules look at.
 
@@ -136,6 +143,8 @@ class Facts(_Record):
         namespace: Number of the pid namespace, without which pids name nothing where containers
             share memory; empty if unknown.
         authkey: The key of `multiprocessing`, None if that is not loaded.
+        other_authkeys: Those of a first process's other packages of processes: each package gives
+            its own key to its children.
         parents: Pid and start of the processes that made this one, as `multiprocessing` and
             `multiprocess` know them (`ppid` is the forkserver, where there is one).
         lineage: Pid and start of the living processes whose memory this one inherited by forks,
@@ -148,6 +157,8 @@ class Facts(_Record):
         started_with: The launcher's variables at the start of this process (at the fork for a
             forked one); None if unknown, and in a first process.
         ancestors: Returns parent, grandparent and so on; asked only where a launcher is about.
+        joined: Returns what the process with this pid and start, that works for this user, has
+            joined, as can be seen from outside; asked only by a worker that was made before.
     """
 
     environ: Mapping[str, str]
@@ -157,6 +168,7 @@ class Facts(_Record):
     uid: int = 0
     namespace: str = ""
     authkey: bytes | None = None
+    other_authkeys: tuple[bytes, ...] = ()
     parents: tuple[tuple[int, int], ...] = ()
     lineage: tuple[tuple[int, int], ...] = ()
     generations: int = 0
@@ -164,6 +176,7 @@ class Facts(_Record):
     spawn_index: int | None = None
     started_with: Fingerprint | None = None
     ancestors: Callable[[], tuple[Process, ...]] = tuple
+    joined: Callable[[int, int], Published | None] = _nothing
 
     def name_of(self, pid: int, start: int) -> str:
         """A process of this node, as the name of a job has it."""
@@ -203,6 +216,7 @@ class Identity(Place):
         start: When it started, in clock ticks since boot.
         fallback_job: The job to go to if this rank's place is taken by a process not its parent.
         parent: The process that made this one, if it is in the same job.
+        elsewhere: Jobs that workers of this one may have begun before it joined its own.
     """
 
     job: str
@@ -212,6 +226,7 @@ class Identity(Place):
     start: int
     fallback_job: str
     parent: Published | None = None
+    elsewhere: tuple[str, ...] = ()
 
 
 def launcher_fingerprint(environ: Mapping[str, str]) -> Fingerprint:

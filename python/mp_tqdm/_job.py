@@ -7,6 +7,7 @@ import sys
 
 from mp_tqdm import _core, _env, _path, _streams
 from mp_tqdm._errors import TqdmWarning
+from mp_tqdm._identity import OPEN_JOB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def attach(*, follows_workers: bool = False) -> None:
             would begin afresh.
     """
     found = who()
+    _warn_of_others(found)
     lost = _left_lost(found)
     answer = _enter(found, follows_workers)
     if isinstance(answer, int):
@@ -61,12 +63,47 @@ def attach(*, follows_workers: bool = False) -> None:
 
 
 def who() -> _env.Identity:
-    """Who this process is by the rules; a session whose giver is gone is none, and is forgotten."""
+    """Who this process is by the rules, and by what there is.
+
+    A session whose giver is gone is none, and is forgotten. A first process goes to its workers,
+    where these have begun in a job that they name otherwise.
+    """
     found = _env.identify(_env.read_facts())
     if found.rule == "session" and found.parent is not None and not _is_there(found.parent):
         os.environ.pop(_env.SESSION_VARIABLE, None)
         found = _env.identify(_env.read_facts())
+    begun = _begun(found)
+    if begun and found.job not in begun:
+        return _env.Identity(**found._asdict() | {"job": begun[0], "elsewhere": ()})
     return found
+
+
+def _begun(found: _env.Identity) -> list[str]:
+    """In which of the jobs that may be a first process's own something was counted already."""
+    if not found.elsewhere:
+        return []
+    return [job for job in (found.job, *found.elsewhere) if segment(job) is not None]
+
+
+def _warn_of_others(found: _env.Identity) -> None:
+    """Says what is not counted where workers of both packages came before their program."""
+    if len(_begun(found)) > 1:
+        import warnings
+
+        warnings.warn(
+            "mp_tqdm: workers of multiprocessing and of multiprocess counted before this process "
+            "opened its first bar, and are two jobs. Only the former count here. Open a bar before "
+            "the workers start.",
+            TqdmWarning,
+            stacklevel=3,
+        )
+
+
+def segment(job: str) -> str | None:
+    """The path of a job's segment, if there is one."""
+    name = segment_name(job)
+    paths = (os.path.join(directory, name) for directory in directories(os.environ))
+    return next((path for path in paths if os.path.lexists(path)), None)
 
 
 def _is_there(giver: Published) -> bool:
@@ -94,13 +131,10 @@ def _left_lost(found: _env.Identity) -> tuple[float, int] | None:
     """
     if found.role == "worker" or found.rule == "environment":
         return None
-    for directory in directories(os.environ):
-        path = os.path.join(directory, segment_name(found.job))
-        if os.path.lexists(path):
-            seen = _core.observe(path)
-            if isinstance(seen, dict) and seen["lost"][0] and not seen["in_use"]:
-                return seen["lost"]
-            return None
+    path = segment(found.job)
+    seen = None if path is None else _core.observe(path)
+    if isinstance(seen, dict) and seen["lost"][0] and not seen["in_use"]:
+        return seen["lost"]
     return None
 
 
@@ -123,6 +157,8 @@ def _enter(identity: _env.Identity, follows_workers: bool) -> int | tuple[int, i
 
 def job_hash(job: str) -> int:
     """The 64 bits that name a job's segment; another user's job of the same name is another one."""
+    if job.startswith(OPEN_JOB):
+        return int(job[len(OPEN_JOB) :], 16)
     return _path.hash64(f"{os.getuid()}\0{job}")
 
 

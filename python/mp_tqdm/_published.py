@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
     from typing import Any
 
-    from mp_tqdm._identity import Facts, Fingerprint, Identity
+    from mp_tqdm._identity import Facts, Fingerprint, Identity, Process
 
 SESSION_VARIABLE = "MP_TQDM_SESSION"
 _PARENT_VARIABLE = "MP_TQDM_PARENT"
@@ -68,19 +68,39 @@ def read_published(facts: Facts) -> Published | None:
 
 
 def read_above(facts: Facts) -> Published | None:
-    """What was published by the maker of the maker, or above, but not above the first process."""
+    """What the nearest maker above tells: by its environment, else by the memory it has open.
+
+    To a process that was made before the maker joined a job the environment says nothing.
+    """
     published = _decode(facts.environ.get(_PARENT_VARIABLE))
-    if published is None or facts.generations <= 1:
-        return None
+    if published is not None and any(
+        process.pid == published.pid and _same_start(process.start, published.start)
+        for process in makers_above(facts)
+    ):
+        return published
+    makers = (*facts.parents, *facts.lineage)
+    found = next(filter(None, (_joined(facts, *maker) for maker in makers)), None)
+    if found is not None:
+        return found
+    above = ((process.pid, process.start) for process in makers_above(facts))
+    return next(filter(None, (_joined(facts, *maker) for maker in above)), None)
+
+
+def makers_above(facts: Facts) -> list[Process]:
+    """From the maker's to the program's first process; none where `/proc` does not show the line.
+
+    A process that the first one made knows it without.
+    """
+    if facts.generations <= 1:
+        return []
     above = [process for process in facts.ancestors() if process.python][: facts.generations]
     makers = {pid for pid, _ in (*facts.parents, *facts.lineage)}
-    if not above or above[0].pid not in makers:
-        return None  # `/proc` does not show the line
-    known = any(
-        process.pid == published.pid and _same_start(process.start, published.start)
-        for process in above
-    )
-    return published if known else None
+    return above if above and above[0].pid in makers else []
+
+
+def _joined(facts: Facts, pid: int, start: int) -> Published | None:
+    # A younger process has the pid of one that is dead.
+    return facts.joined(pid, start) if 0 < start <= facts.start else None
 
 
 def read_starter(facts: Facts) -> Published | None:
