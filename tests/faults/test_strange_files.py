@@ -235,14 +235,17 @@ def test_a_file_that_nobody_uses_is_replaced_and_not_written_to(
     command = program(COUNT)
     contents = forgeries(random.Random(seed), whole)  # noqa: S311 - no secret
     for round_, content in zip(range(rounds(110, 1000)), contents, strict=False):
-        private_file(name, content)
-        with open(name, "rb") as strange:
+        # Kept open from the start: any program of the machine may sweep what nobody uses.
+        strange = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(strange, "r+b") as file:
+            file.write(content)
+            file.flush()
             process = programs.run(command, env=rank_0)
             message = f"seed {seed}, round {round_}"
             assert assert_counted(process, name) == [], message
-            strange.seek(0)
-            assert strange.read() == content, message
-            assert os.fstat(strange.fileno()).st_nlink == 0, message
+            file.seek(0)
+            assert file.read() == content, message
+            assert os.fstat(file.fileno()).st_nlink == 0, message
         assert not name.exists(), message
 
 
