@@ -1,6 +1,8 @@
-"""Writes the measured tables of README.md and docs/benchmarks.md from the JSON of one run.
+"""Writes the measured tables of the documents from the JSON of a run.
 
-    python -m benches --json docs/figures.json && python docs/figures.py
+    python -m benches --json docs/figures.json        README.md and docs/benchmarks.md
+    python -m benches.noise --json docs/noise.json    docs/output.md
+    python docs/figures.py
 
 No figure in them is typed by hand.
 """
@@ -114,10 +116,25 @@ def tables(run: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def replace(path: Path, content: str) -> None:
+def noise(run: dict[str, Any]) -> str:
+    """What became of the lines that others printed, a row for each library."""
+    lines = ["| | | whole lines | remains of bars | bar seen |", "| --- | --- | --: | --: | --: |"]
+    for case, subjects in run["noise"].items():
+        title = case
+        for subject, found in subjects.items():
+            seen = "" if subject == "no bar" else f"{found['bar_seen_percent']:.0f} %"
+            lines.append(
+                f"| {title} | {subject} | {found['whole_percent']:.1f} % "
+                f"| {found['remains']:.0f} | {seen} |"
+            )
+            title = ""
+    return "\n".join(lines)
+
+
+def replace(path: Path, content: str, mark: str = "figures") -> None:
     """Puts `content` between the markers of a page."""
     page = path.read_text()
-    pattern = r"(<!-- figures -->\n).*?(<!-- /figures -->)"
+    pattern = rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)"
     path.write_text(
         re.sub(pattern, lambda marks: f"{marks[1]}{content}\n{marks[2]}", page, flags=re.DOTALL)
     )
@@ -127,3 +144,4 @@ if __name__ == "__main__":
     run = json.loads((HERE / "figures.json").read_text())
     replace(ROOT / "README.md", overview(run))
     replace(HERE / "benchmarks.md", tables(run))
+    replace(HERE / "output.md", noise(json.loads((HERE / "noise.json").read_text())), "noise")

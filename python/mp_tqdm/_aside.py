@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _core, _lock, _streams
+from mp_tqdm import _core, _lock, _redirect, _streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,11 +19,13 @@ class Aside:
         cls: The class of the bars, whose lock is held meanwhile.
         stream: Where the text goes; `None`: nowhere, so nothing is to be done.
         nolock: Whether the lock is held already.
+        above: Whether all of the text goes through `put`: then the renderer's lines can stay.
     """
 
-    def __init__(self, cls: Any, stream: Any, *, nolock: bool) -> None:
+    def __init__(self, cls: Any, stream: Any, *, nolock: bool, above: bool = False) -> None:
         self._cls = cls
         self._stream = stream
+        self._above = above and _redirect.of(stream) is not None
         self._is_held = stream is not None and _streams.is_terminal(stream)
         self._lock: Any = None
         self._takes_lock = not nolock and stream is not None
@@ -37,7 +39,7 @@ class Aside:
             if self._is_in_the_way(bar):
                 bar.clear(nolock=True)
                 self._wiped.append(bar)
-        if self._is_held:
+        if self._is_held and not self._above:
             _core.hold()
 
     def __exit__(self, *_error: object) -> None:
@@ -69,18 +71,35 @@ class Aside:
         except RuntimeError:
             pass  # as in `put`, which has written past the buffer
         finally:
-            _core.unhold()
+            if not self._above:
+                _core.unhold()
 
 
 def put(stream: Any, text: str) -> None:
-    """Writes to a stream, also from a signal handler that came in the middle of a write to it.
+    """Writes to a stream, above the lines that the job draws there.
 
-    Python's buffered files refuse that with a RuntimeError, so it goes to the descriptor.
+    Also from a signal handler that came in the middle of a write to it: Python's buffered files
+    refuse that with a RuntimeError, so it goes to the descriptor.
     """
+    _join()
+    above = _redirect.of(stream)
     try:
-        stream.write(text)
+        (above or stream.write)(text)
     except RuntimeError:
         found = _streams.descriptor(stream)
         if found is None:
             raise
         os.write(found[0], text.encode(errors="backslashreplace"))
+
+
+def _join() -> None:
+    """Attaches a worker that counted nothing so far: its job knows what stands on the terminal."""
+    process = sys.modules.get("multiprocessing.process")
+    if _core.is_attached() or process is None or process.parent_process() is None:
+        return
+    from mp_tqdm import _job
+
+    try:
+        _job.attach()
+    except RuntimeError:
+        return  # there is no memory for counters: the text is written as it is

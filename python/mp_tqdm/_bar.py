@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _arguments, _core, _path, _streams
+from mp_tqdm import _arguments, _core, _path, _redirect, _streams
 from mp_tqdm._collection import Collection
 from mp_tqdm._errors import TqdmWarning
 from mp_tqdm._frames import Frames
@@ -211,6 +211,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         )
         native.bind(self)
         self._keep_postfix = native.keep_postfix
+        _redirect.begin(self, descriptor)
         instances.add(self)
         if postfix:
             self._start_postfix(postfix)
@@ -257,6 +258,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
                 _sync.end(self)
         finally:  # also where an interrupt came meanwhile
             better = native.close(self.leave)
+            _redirect.end(self)
         if better is not None:
             self._suggest(better)
 
@@ -284,6 +286,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             return
         native.reset(total, 0, self.desc)
         native.bind(self)
+        _redirect.begin(self, _streams.descriptor(getattr(self, "fp", None)))
         self.disable = False
         self._instances.add(self)
         self.start_t = self.last_print_t = self._time()

@@ -37,9 +37,11 @@ __all__ = [
     "add_lost",
     "after_fork_in_child",
     "after_fork_in_parent",
+    "around_text",
     "attach",
     "before_fork",
     "display_columns",
+    "draws_on",
     "format_interval",
     "format_meter",
     "format_num",
@@ -51,6 +53,7 @@ __all__ = [
     "lost_reports",
     "note_pass",
     "observe",
+    "printed",
     "report_progress",
     "unhold",
 ]
@@ -377,6 +380,20 @@ def hold() -> None:
 
 def unhold() -> None:
     """Draws again after `hold`."""
+
+def draws_on(device: int) -> bool:
+    """Whether lines of the job are drawn on the terminal of this device number (`st_rdev`)."""
+
+def around_text(device: int) -> tuple[str, str | None] | None:
+    """What goes before and behind a text for the terminal of this device number.
+
+    Returns:
+        `None`: nothing, as no lines are drawn there. Else what erases them, and what draws them
+        again; where that is `None`, `printed` is to be called behind the text.
+    """
+
+def printed(device: int) -> None:
+    """Says that a text erased the lines on this terminal: whoever drew them draws them again."""
 
 def before_fork() -> None:
     """Ends the thread that draws, at most 0.5 s later; none starts until all forks are over."""

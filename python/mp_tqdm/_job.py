@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _core, _env, _path, _streams
+from mp_tqdm import _core, _env, _path, _redirect, _streams
 from mp_tqdm._errors import TqdmWarning
 from mp_tqdm._identity import OPEN_JOB
 
@@ -47,6 +47,9 @@ def attach(*, follows_workers: bool = False) -> None:
     _env.publish(os.environ, found, slot, incarnation)
     global _identity, _place, _refusals
     _identity, _place, _refusals = found, (slot, incarnation, where), refused
+    if found.role == "worker":
+        # It prints beside the bars of others, and may never open one.
+        _redirect.begin_worker()
     if lost is not None and not follows_workers:
         _core.add_lost(*lost)
     if where in ("memfd", "private"):

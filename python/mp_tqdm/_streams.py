@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 
+from mp_tqdm import _redirect
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -28,7 +30,9 @@ def descriptor(file: Any) -> tuple[int, bool] | None:
     Returns:
         `(fd, is_terminal)`, or `None` where the text has to go through the object.
     """
-    if type(file) is not io.TextIOWrapper or "write" in file.__dict__:
+    if type(file) is not io.TextIOWrapper:
+        return None
+    if "write" in file.__dict__ and not _redirect.is_ours(file):
         return None
     try:
         raw = getattr(file.buffer, "raw", file.buffer)

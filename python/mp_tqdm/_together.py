@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class Together:
     """The class methods of tqdm."""
 
+    # Whether `print`, logging and warnings come out above the bars of this class.
+    redirect: ClassVar[bool] = True
     monitor_interval: ClassVar[float] = 10
     monitor: ClassVar[Any] = None
     _instances: ClassVar[Any] = Instances()
@@ -38,7 +40,7 @@ class Together:
         stream = file if file is not None else sys.stdout
         if stream is None:
             return
-        with cls.external_write_mode(file=file, nolock=nolock):
+        with Aside(cls, stream, nolock=nolock, above=True):
             put(stream, s + end)
 
     @classmethod

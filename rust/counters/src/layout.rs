@@ -13,7 +13,7 @@ use crate::process::{ProcessEntry, Processes};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// Raised with every change of the layout or of what a word means.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 /// Bytes of a segment's file, constant for the life of the job.
 pub const SEGMENT_BYTES: usize = 1 << 20;
 /// Processes that can count at once with cells of their own; more of them share overflow cells.
@@ -56,6 +56,9 @@ pub struct Header {
     pub local_world: AtomicU32,
     /// Processes of which some report found no bar.
     pub(crate) lost_processes: AtomicU32,
+    /// Device number of the terminal on which lines are drawn now, times 2; 0 for none. Odd after
+    /// somebody erased the lines, to print.
+    pub shown_on: AtomicU64,
     pub(crate) current: LoneWord,
 }
 

@@ -522,6 +522,9 @@ fn open(
             if let Some(output) = shared.output_of(descriptor, is_terminal) {
                 let style = Arc::new(spec.looks.style());
                 shared.local.insert(id, Local { output, style });
+                if process.home.tables.ownership().is_owner(process.home.me) {
+                    shared.announce(&process.home.tables.header);
+                }
             }
         }
         process.stage.attend(process);

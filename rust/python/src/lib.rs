@@ -1,5 +1,6 @@
 //! The native module `mp_tqdm._core`: joins the counters and the renderer, and binds them to Python.
 
+mod above;
 mod arguments;
 mod bar;
 mod entries;
@@ -26,6 +27,8 @@ use pyo3::prelude::*;
 /// The native half of `mp_tqdm`; its manual is `_core.pyi`.
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::above::{around_text, draws_on, printed};
     #[pymodule_export]
     use super::format::{
         display_columns, format_interval, format_meter, format_num, format_sizeof,

@@ -49,7 +49,7 @@ pub(crate) struct World {
 }
 
 /// The process that this one was forked from, if any: the last one that attached in this memory.
-static LAST: AtomicPtr<Process> = AtomicPtr::new(std::ptr::null_mut());
+pub(crate) static LAST: AtomicPtr<Process> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Locks a mutex that only threads of this process take, and that none of them panics with.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -344,7 +344,7 @@ pub(crate) fn lost_reports(py: Python<'_>) -> PyResult<Option<(Py<PyAny>, u32, b
 #[pyfunction]
 pub(crate) fn hold(py: Python<'_>) {
     if let Some(process) = hot::process() {
-        py.detach(|| process.stage.hold());
+        py.detach(|| process.stage.hold(process));
     }
 }
 

@@ -10,6 +10,7 @@ use mp_tqdm_counters::sync::{AtomicU32, Ordering};
 use mp_tqdm_counters::{BY_WORKERS, BarId, Home, ProcessId, Role, Tables};
 use mp_tqdm_render::{Display, Driver, FdSink, Output, OutputId, Row, Style, Wait, monotonic};
 
+use crate::above::Noise;
 use crate::bar::FRAMES;
 use crate::hot;
 use crate::process::{Process, lock};
@@ -29,8 +30,6 @@ const FRAME: Duration = Duration::from_millis(100);
 const WATCH: Duration = Duration::from_secs(1);
 /// How often it looks while there is no owner.
 const WATCH_CLOSELY: Duration = Duration::from_millis(250);
-/// How long Python code may write before the lines come back of themselves.
-const HOLD_S: f64 = 1.0;
 /// After so many looks that found nothing to draw, the thread ends.
 const IDLE_LOOKS: u32 = 2;
 
@@ -54,6 +53,11 @@ pub(crate) struct Shared {
     /// The outermost bar of the last frame.
     first: Option<BarId>,
     pub(crate) default_output: Option<OutputId>,
+    /// Device numbers of the terminals among the outputs.
+    pub(crate) devices: HashMap<OutputId, u64>,
+    /// Where live lines stand, as the job was last told; see `above.rs`.
+    pub(crate) shown: Option<(OutputId, u64)>,
+    pub(crate) noise: Noise,
     /// The stream for bars that other processes opened: descriptor, and whether it is a terminal.
     stream: Option<(RawFd, bool)>,
     scene: Scene,
@@ -62,7 +66,7 @@ pub(crate) struct Shared {
     tables: &'static Tables,
     me: ProcessId,
     /// Until when nothing is drawn, because Python code writes to a terminal.
-    held_until_s: f64,
+    pub(crate) held_until_s: f64,
 }
 
 /// The renderer of this process.
@@ -87,6 +91,9 @@ impl Stage {
                 finished: Vec::new(),
                 first: None,
                 default_output: None,
+                devices: HashMap::new(),
+                shown: None,
+                noise: Noise::default(),
                 stream,
                 scene: Scene::default(),
                 idle_looks: 0,
@@ -103,6 +110,15 @@ impl Stage {
 
     pub(crate) fn shared(&self) -> std::sync::MutexGuard<'_, Shared> {
         lock(&self.shared)
+    }
+
+    /// As [`Stage::shared`], unless a frame is being drawn just now.
+    pub(crate) fn try_shared(&self) -> Option<MutexGuard<'_, Shared>> {
+        match self.shared.try_lock() {
+            Ok(shared) => Some(shared),
+            Err(TryLockError::Poisoned(shared)) => Some(shared.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Makes sure that the thread runs and will soon look at the bars.
@@ -134,18 +150,14 @@ impl Stage {
         self.attend(process);
         let deadline = Instant::now() + LAST_FRAME;
         loop {
-            match self.shared.try_lock() {
-                Ok(shared) => {
-                    self.look(process, shared, monotonic().as_secs_f64());
-                    return;
-                }
-                Err(TryLockError::Poisoned(shared)) => {
-                    self.look(process, shared.into_inner(), monotonic().as_secs_f64());
-                    return;
-                }
-                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return,
-                Err(TryLockError::WouldBlock) => std::thread::sleep(RETRY),
+            if let Some(shared) = self.try_shared() {
+                self.look(process, shared, monotonic().as_secs_f64());
+                return;
             }
+            if Instant::now() >= deadline {
+                return;
+            }
+            std::thread::sleep(RETRY);
         }
     }
 
@@ -164,18 +176,6 @@ impl Stage {
         if let Some(driver) = lock(&self.driver).take() {
             driver.stop(STOP_LIMIT);
         }
-    }
-
-    /// Takes the lines off the terminals and draws none until [`Stage::unhold`].
-    pub(crate) fn hold(&self) {
-        let mut shared = self.shared();
-        shared.held_until_s = monotonic().as_secs_f64() + HOLD_S;
-        shared.display.wipe();
-    }
-
-    /// Draws again, from the next frame on.
-    pub(crate) fn unhold(&self) {
-        self.shared().held_until_s = 0.0;
     }
 
     /// Takes the ownership where this process is the one to draw, before its first frame.
@@ -204,7 +204,8 @@ impl Stage {
     /// One look of the thread.
     fn tick(&self, process: &'static Process, now_s: f64) -> Wait {
         self.drowsy.store(0, Ordering::SeqCst);
-        self.look(process, self.shared(), now_s)
+        self.mend(process, now_s, milliseconds(now_s))
+            .unwrap_or_else(|| self.look(process, self.shared(), now_s))
     }
 
     fn look(
@@ -213,12 +214,7 @@ impl Stage {
         mut shared: MutexGuard<'_, Shared>,
         now_s: f64,
     ) -> Wait {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "an uptime"
-        )]
-        let now_ms = (now_s * 1000.0) as u64;
+        let now_ms = milliseconds(now_s);
         if !shared.owns(process, now_ms) {
             return self.watch(process, &mut shared);
         }
@@ -252,7 +248,9 @@ impl Stage {
         }
         let is_empty = outputs.is_empty() && shared.drawn.is_empty();
         shared.drawn = drawn;
+        shared.note_printed(&process.home.tables.header, now_s);
         let outcome = shared.display.draw(now_s, &outputs);
+        shared.tell_shown(&process.home.tables.header);
         if !is_empty {
             FRAMES.fetch_add(1, Ordering::Relaxed);
             process
@@ -276,7 +274,7 @@ impl Stage {
         }
         if picture.is_live || outcome.is_behind {
             shared.idle_looks = 0;
-            return Wait::For(picture.interval);
+            return shared.until_next(now_s, picture.interval);
         }
         self.watch(process, &mut shared)
     }
@@ -295,6 +293,15 @@ impl Stage {
             Wait::For(WATCH)
         }
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an uptime"
+)]
+fn milliseconds(now_s: f64) -> u64 {
+    (now_s * 1000.0) as u64
 }
 
 fn place(outputs: &mut Vec<(OutputId, Vec<Row>)>, output: OutputId, row: Row) {
@@ -369,6 +376,9 @@ impl Shared {
         let id = OutputId(next);
         self.display.add_output(id, output);
         self.outputs.insert(key, id);
+        if is_terminal {
+            self.devices.insert(id, meta.rdev());
+        }
         Some(id)
     }
 

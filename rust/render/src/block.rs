@@ -21,12 +21,14 @@ const INDEX: &str = "\x1bD";
 const SAVE_CURSOR: &str = "\x1b7";
 const RESTORE_CURSOR: &str = "\x1b8";
 const ERASE_LINE: &str = "\x1b[K";
-const ERASE_BELOW: &str = "\x1b[J";
+/// Takes every line of ours off the screen, from wherever others left the cursor.
+pub const ERASE_BELOW: &str = "\x1b[J";
 
 /// What stands on the screen, as far as we know.
 #[derive(Debug, Default)]
 pub(crate) struct Block {
     drawn: Vec<String>,
+    drawn_for: Option<Size>,
     size: Option<Size>,
     is_damaged: bool,
 }
@@ -65,25 +67,30 @@ impl Block {
             frame.push_str(ERASE_BELOW);
             return frame.into_bytes();
         }
-        // Room first: if the screen scrolls, it does so before the cursor is saved.
-        frame.push_str(&INDEX.repeat(rows.len()));
-        // Writing to a `String` cannot fail.
-        let _ = write!(frame, "\x1b[{}A", rows.len());
-        frame.push_str(ERASE_LINE);
-        frame.push_str(SAVE_CURSOR);
-        for row in rows {
-            frame.push_str("\r\n");
-            frame.push_str(row);
-            frame.push_str(ERASE_LINE);
-        }
-        frame.push_str(ERASE_BELOW);
-        frame.push_str(RESTORE_CURSOR);
+        push_rows(&mut frame, rows);
         frame.into_bytes()
+    }
+
+    /// The bytes that draw the block again below the cursor, wherever that is now; `None` where the
+    /// block was not drawn for a terminal of this size.
+    pub(crate) fn again(&self, size: Size) -> Option<String> {
+        if self.drawn_for != Some(size) || self.drawn.is_empty() {
+            return None;
+        }
+        let mut frame = String::new();
+        push_rows(&mut frame, &self.drawn);
+        Some(frame)
+    }
+
+    /// Whether lines of ours stand on the screen.
+    pub(crate) fn is_shown(&self) -> bool {
+        !self.drawn.is_empty()
     }
 
     /// Takes note that a composed frame was written.
     pub(crate) fn commit(&mut self, rows: Vec<String>) {
         self.drawn = rows;
+        self.drawn_for = self.size;
         self.is_damaged = false;
     }
 }
@@ -115,6 +122,23 @@ pub(crate) fn hidden_line(hidden: usize, columns: u32) -> String {
         &format!(" ... ({hidden} more hidden) ..."),
         columns as usize,
     )
+}
+
+/// Draws rows below the cursor, which then is where it was.
+fn push_rows(frame: &mut String, rows: &[String]) {
+    // Room first: if the screen scrolls, it does so before the cursor is saved.
+    frame.push_str(&INDEX.repeat(rows.len()));
+    // Writing to a `String` cannot fail.
+    let _ = write!(frame, "\x1b[{}A", rows.len());
+    frame.push_str(ERASE_LINE);
+    frame.push_str(SAVE_CURSOR);
+    for row in rows {
+        frame.push_str("\r\n");
+        frame.push_str(row);
+        frame.push_str(ERASE_LINE);
+    }
+    frame.push_str(ERASE_BELOW);
+    frame.push_str(RESTORE_CURSOR);
 }
 
 /// Goes to the start of a line without knowing the column: a line full of spaces wraps if the

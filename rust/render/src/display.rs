@@ -1,5 +1,7 @@
 //! Everything that one process draws: rows of all bars in, frames on all outputs out.
 
+#[cfg(doc)]
+use crate::block::ERASE_BELOW;
 use crate::block::{block_rows, hidden_line, line_columns, split_rows};
 use crate::output::{Kind, Output};
 use crate::row::{Ended, Room, Row};
@@ -57,6 +59,44 @@ impl Display {
             output.invalidate();
         }
         self.tracks.forget_texts();
+    }
+
+    /// Whether live lines stand on this output.
+    #[must_use]
+    pub fn is_shown(&self, id: OutputId) -> bool {
+        let output = self.outputs.iter().find(|(known, _)| *known == id);
+        output.is_some_and(|(_, output)| output.is_shown())
+    }
+
+    /// Takes note that somebody erased the live lines of this output, or drew over them: the next
+    /// frame draws all of them.
+    pub fn damage(&mut self, id: OutputId) {
+        for (_, output) in self.outputs.iter_mut().filter(|(known, _)| *known == id) {
+            output.invalidate();
+        }
+    }
+
+    /// Draws the lines of this output again, as they were, where somebody erased them.
+    pub fn mend(&mut self, id: OutputId) {
+        for (_, output) in self.outputs.iter_mut().filter(|(known, _)| *known == id) {
+            output.mend();
+        }
+    }
+
+    /// What a text of somebody else is to be followed by, so that the live lines that it erased
+    /// ([`ERASE_BELOW`]) stand below it again at once. The next frame draws them anew in any case:
+    /// nobody knows whether that text was written.
+    ///
+    /// `None` where there are no lines, or none that fit the terminal as it is now.
+    pub fn behind_text(&mut self, id: OutputId) -> Option<String> {
+        let again = self
+            .outputs
+            .iter()
+            .find(|(known, _)| *known == id)?
+            .1
+            .again()?;
+        self.damage(id);
+        Some(again)
     }
 
     /// Takes the live lines off every terminal, so that somebody else can write. The next frame draws

@@ -62,6 +62,7 @@ mod tracks;
 mod width;
 
 pub use bar::Bar;
+pub use block::ERASE_BELOW;
 pub use charset::{Charset, Colour, CustomCharset};
 pub use clean::{CLEAN_MAX_CHARS, clean};
 pub use display::{Display, Drawn, OutputId};

@@ -81,6 +81,23 @@ impl Output {
         self.block.invalidate();
     }
 
+    /// What draws the live lines again behind a text that erased them; see [`Block::again`].
+    pub(crate) fn again(&self) -> Option<String> {
+        self.block.again(self.size())
+    }
+
+    /// Draws the live lines again that somebody erased.
+    pub(crate) fn mend(&mut self) {
+        if let Some(again) = self.again() {
+            self.outlet.send(again.as_bytes());
+        }
+    }
+
+    /// Whether live lines stand on the screen.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.block.is_shown()
+    }
+
     /// Adds a line that stays. An empty one is all that a bar shows on no columns: nothing.
     pub(crate) fn keep(&mut self, line: String) {
         if line.is_empty() {

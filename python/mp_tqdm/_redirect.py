@@ -1,0 +1,110 @@
+"""Lets what others print on the terminal of a bar come out above it, in whole lines.
+
+While a bar is open, `write` of `sys.stdout` and `sys.stderr` is replaced where they are terminals,
+on the stream itself: whoever got hold of it earlier (a handler of `logging`) takes part, and
+everything else of it (`isatty`, `fileno`, `buffer`, its identity) is as before. The replacement
+erases the lines below the cursor in the same write as the text; see `rust/python/src/above.rs`.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+from mp_tqdm import _core
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# The bars that are open in this process and drawn on a terminal, by their ids; 0 is a worker that
+# prints beside those of others.
+_open: set[int] = set()
+# The streams whose `write` is replaced now.
+_streams: list[Any] = []
+
+
+class AboveBars:
+    """What stands in the place of a stream's `write`."""
+
+    __slots__ = ("_device", "_is_utf8", "_stream")
+
+    def __init__(self, stream: Any, device: int) -> None:
+        self._stream = stream
+        self._device = device
+        self._is_utf8 = stream.encoding.lower().replace("_", "-") in {"utf-8", "utf8"}
+
+    def __call__(self, text: str, /) -> int:
+        """Writes `text`; it comes out above the bars, if any stand on this terminal."""
+        write = io.TextIOWrapper.write
+        around = _core.around_text(self._device)
+        if around is None or not isinstance(text, str):
+            return write(self._stream, text)
+        before, behind = around
+        if behind is None or not self._is_utf8:
+            write(self._stream, before + text)
+            _core.printed(self._device)
+        elif not text.endswith("\n"):
+            # The rest of the line is to come; in any case the next frame draws the bars.
+            write(self._stream, before + text)
+        else:
+            write(self._stream, before + text + behind)
+            if not _core.draws_on(self._device):
+                # The last bar ended in between: what was drawn again belongs to nobody.
+                write(self._stream, before)
+                self._stream.flush()
+        return len(text)
+
+
+def begin(bar: Any, descriptor: tuple[int, bool] | None) -> None:
+    """Takes note of a bar; where a terminal shows it, the streams are redirected from here on."""
+    if descriptor is not None and descriptor[1] and bar.redirect:
+        _begin(id(bar))
+
+
+def begin_worker() -> None:
+    """Redirects the streams of a process that may never open a bar, for as long as it lives."""
+    _begin(0)
+
+
+def _begin(key: int) -> None:
+    if os.environ.get("MP_TQDM_REDIRECT", "1") == "0":
+        return
+    _open.add(key)
+    for stream in (sys.stdout, sys.stderr):
+        above = of(stream)
+        if above is not None and not is_ours(stream):
+            stream.write = above  # type: ignore[method-assign]
+            _streams.append(stream)
+
+
+def end(bar: Any) -> None:
+    """Takes note of a bar's end; with the last one the streams are as they were."""
+    _open.discard(id(bar))
+    while _streams and not _open:
+        stream = _streams.pop()
+        # Somebody may have replaced it once more: then it is his to put back.
+        if is_ours(stream):
+            del stream.write
+
+
+def is_ours(stream: Any) -> bool:
+    """Whether `write` of this stream was replaced here, and by nobody since."""
+    return type(getattr(stream, "__dict__", {}).get("write")) is AboveBars
+
+
+def of(stream: Any) -> AboveBars | None:
+    """What writes to `stream` above the bars, if that is a plain stream over a terminal."""
+    if type(stream) is not io.TextIOWrapper:
+        return None
+    write = stream.__dict__.get("write")
+    if write is not None:
+        return write if type(write) is AboveBars else None
+    try:
+        number = stream.fileno()
+        if not os.isatty(number):
+            return None
+        return AboveBars(stream, os.fstat(number).st_rdev)
+    except (AttributeError, OSError, ValueError):
+        return None
