@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
 
 import torch
@@ -25,6 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.data.distributed import DistributedSampler
 
 from mp_tqdm import mp_tqdm, report_progress
+from mp_tqdm.torch import barrier, cleanup_ddp, is_main_process, mp_print, setup_ddp
 
 
 class Digits(Dataset):
@@ -65,14 +65,9 @@ def main() -> None:
     parser.add_argument("--report", type=Path, help="write the counts of all ranks there, as JSON")
     arguments = parser.parse_args()
 
-    on_gpu = torch.cuda.is_available()
-    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if on_gpu else "cpu"
     torch.set_num_threads(1)  # the ranks share the cores
     torch.manual_seed(0)
-    # Without torchrun this is a world of one.
-    alone = {} if "RANK" in os.environ else {"store": dist.HashStore(), "rank": 0, "world_size": 1}
-    dist.init_process_group("nccl" if on_gpu else "gloo", **alone)
-    rank, ranks = dist.get_rank(), dist.get_world_size()
+    ddp = setup_ddp()  # without torchrun a world of one
 
     digits = load_digits()
     images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
@@ -81,38 +76,39 @@ def main() -> None:
 
     sampler = DistributedSampler(train)
     loader = DataLoader(train, batch_size=32, sampler=sampler, num_workers=2)
-    model = DistributedDataParallel(network().to(device))
+    model = DistributedDataParallel(network().to(ddp.device))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     trained = 0
 
     # The sampler repeats images until every rank has as many as the others: `len(sampler)` each.
-    total = arguments.epochs * len(sampler) * ranks
+    total = arguments.epochs * len(sampler) * ddp.world_size
     with mp_tqdm(total=total, desc="samples", unit="img") as samples:
         for epoch in mp_tqdm(range(arguments.epochs), desc="epochs", unit="epoch"):
             sampler.set_epoch(epoch)
             with mp_tqdm(loader, desc="batches", unit="batch", leave=False) as batches:
                 for inputs, targets in batches:
-                    outputs = model(inputs.to(device))
-                    loss = nn.functional.cross_entropy(outputs, targets.to(device))
+                    outputs = model(inputs.to(ddp.device))
+                    loss = nn.functional.cross_entropy(outputs, targets.to(ddp.device))
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
                     trained += len(targets)
                     batches.set_postfix(loss=loss.item())
         # The other ranks may still be counting: the job's counter is complete when all are here.
-        dist.barrier()
+        barrier()
 
     with torch.no_grad():
-        guesses = model.module(test[0].to(device)).argmax(1).cpu()
+        guesses = model.module(test[0].to(ddp.device)).argmax(1).cpu()
     accuracy = (guesses == test[1]).float().mean().item()
-    counts = {"rank": rank, "trained": trained, "samples": samples.n, "accuracy": accuracy}
-    gathered = [None] * ranks
+    counts = {"rank": ddp.rank, "trained": trained, "samples": samples.n, "accuracy": accuracy}
+    gathered = [None] * ddp.world_size
     dist.all_gather_object(gathered, counts)
-    if rank == 0:
-        print(f"test accuracy {accuracy:.1%}, {samples.n:,} samples counted on {ranks} rank(s)")
-        if arguments.report:
-            arguments.report.write_text(json.dumps({"total": total, "ranks": gathered}))
-    dist.destroy_process_group()
+    mp_print(
+        f"test accuracy {accuracy:.1%}, {samples.n:,} samples counted on {ddp.world_size} rank(s)"
+    )
+    if arguments.report and is_main_process():
+        arguments.report.write_text(json.dumps({"total": total, "ranks": gathered}))
+    cleanup_ddp()
 
 
 if __name__ == "__main__":

@@ -89,6 +89,7 @@ def told(program: Program, environ: dict[str, str]) -> dict[str, list[object]]:
     return {label: found for label, *found in map(json.loads, done.stdout.splitlines())}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("environ", "place"), LAUNCHES.values(), ids=LAUNCHES)
 def test_a_rank_knows_its_place_and_its_workers_that_they_are_not_the_main_process(
     program: Program, environ: dict[str, str], place: tuple[int, int, int]
