@@ -317,6 +317,10 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
 
 _CODE = mp_tqdm.__init__.__code__
 PARAMETERS = _CODE.co_varnames[1 : _CODE.co_argcount + _CODE.co_kwonlyargcount]
+if _said := {name: text for name, text in os.environ.items() if name.startswith("TQDM_")}:
+    from mp_tqdm import _defaults
+
+    _defaults.read(_said, mp_tqdm.__init__)
 
 
 def _copy(
