@@ -219,7 +219,7 @@ def assert_one_page_of_two(done: subprocess.CompletedProcess[str], rule: str) ->
 def test_under_torchrun_the_first_rank_prints_one_page_for_all() -> None:
     pytest.importorskip("torch")
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command = [sys.executable, *launcher, "-m", "mp_tqdm", "doctor"]
+    command = [sys.executable, *launcher, "-m", "mp_tqdm", "doctor", "--wait", "90"]
     environment = programs.environment(OMP_NUM_THREADS="1")
     done = programs.run(command, env=environment, timeout=120)
     assert_one_page_of_two(done, "torchelastic")
@@ -228,14 +228,15 @@ def test_under_torchrun_the_first_rank_prints_one_page_for_all() -> None:
 def test_under_open_mpi_the_first_rank_prints_one_page_for_all() -> None:
     launcher = [programs.needs("mpirun.openmpi"), "--allow-run-as-root", "--oversubscribe"]
     # It gives its ranks a terminal each.
-    done = programs.run([*launcher, "-n", "2", *DOCTOR], env=programs.environment(NO_COLOR="1"))
+    quiet = programs.environment(NO_COLOR="1")
+    done = programs.run([*launcher, "-n", "2", *DOCTOR, "--wait", "15"], env=quiet)
     assert_one_page_of_two(done, "pmix")
 
 
 def test_a_rank_that_does_not_come_is_named_and_not_waited_for(tmp_path: Path) -> None:
     # The first rank that is there prints: here the second of four.
     environment = programs.environment(**programs.rank_variables(tmp_path, 1, 4))
-    done = programs.run(DOCTOR, env=environment)
+    done = programs.run([*DOCTOR, "--wait", "0.1"], env=environment)
     assert done.returncode == 0
     rows = [line.split() for line in done.stdout.splitlines() if line.startswith("  rank ")]
     assert [row[2] for row in rows] == ["missing", "pid", "missing", "missing"]
@@ -319,6 +320,7 @@ def test_a_stopped_process_is_shown_as_stopped(
     wait_until(lambda: state() == "stopped", "the process to be shown as stopped")
     assert f"root {process.pid} (stopped)" in " ".join(programs.run(DOCTOR).stdout.split())
     os.kill(process.pid, signal.SIGCONT)
+    process.communicate()
 
 
 def test_a_subprocess_that_was_let_in_shows_the_job_it_is_in(program: Program) -> None:

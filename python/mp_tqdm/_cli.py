@@ -45,6 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "launcher the first rank prints one page for all. Ends with 1 if there is a problem.",
     )
     doctor.add_argument("--json", action="store_true", help="print it for programs")
+    doctor.add_argument(
+        "--wait",
+        type=float,
+        metavar="SECONDS",
+        default=2.0,
+        help="how long the ranks of a node wait for each other (default: 2)",
+    )
     chosen = parser.parse_args(arguments)
     if chosen.command is None:
         parser.print_help()
@@ -53,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.command == "doctor":
             from mp_tqdm import _doctor
 
-            return _doctor.main(as_json=chosen.json)
+            return _doctor.main(as_json=chosen.json, patience_s=chosen.wait)
         from mp_tqdm import _demo
 
         _demo.main()

@@ -13,19 +13,18 @@ if TYPE_CHECKING:
     from mp_tqdm._doctor_facts import Facts, RankFacts
     from mp_tqdm._identity import Identity
 
-_PATIENCE_S = (
-    2.0  # for the other ranks of this node; they start within that, or are named as missing
-)
 _POLL_S = 0.01
 
 
-def main(*, as_json: bool = False) -> int:
+def main(*, as_json: bool, patience_s: float) -> int:
     """Looks around and prints the page; of the ranks that see each other the first one, for all.
 
     Looks first and attaches then, because the first process of a job sweeps what killed ones left.
 
     Args:
         as_json: Print everything that the page is made from, as JSON.
+        patience_s: Seconds for which the ranks of this node wait for each other; who has not come
+            by then is named as missing.
 
     Returns:
         1 if the page names a problem, else 0. Always 0 in a rank: a launcher takes any other code
@@ -34,7 +33,7 @@ def main(*, as_json: bool = False) -> int:
     environ = dict(os.environ)
     jobs = _doctor_jobs.running(environ)
     identity, problem = _attach()
-    ranks = _wait_for_ranks(identity)
+    ranks = _wait_for_ranks(identity, patience_s)
     if any(rank["pid"] is not None and rank["rank"] < identity.rank for rank in ranks):
         return 0
     facts: Facts = {
@@ -73,7 +72,7 @@ def _attach() -> tuple[Identity, str]:
     return _job._identity or _job.who(), ""  # noqa: SLF001 - our own
 
 
-def _wait_for_ranks(identity: Identity) -> list[RankFacts]:
+def _wait_for_ranks(identity: Identity, patience_s: float) -> list[RankFacts]:
     """The ranks of this node, each of which runs this command and attaches; missing ones, too.
 
     All of them wait for all: who left earlier would leave its slot to the next one, unseen.
@@ -81,7 +80,7 @@ def _wait_for_ranks(identity: Identity) -> list[RankFacts]:
     place = _job._place  # noqa: SLF001 - our own
     if identity.role != "rank" or identity.local_world == 1 or place is None:
         return []
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while True:
         seen = _core.observe(place[2])
         processes = seen["processes"] if isinstance(seen, dict) else []

@@ -81,8 +81,8 @@ def _ranks(facts: Facts, environ: Mapping[str, str]) -> Iterator[str]:
     if missing:
         which = "rank" if len(missing) == 1 else "ranks"
         yield (
-            f"{which.capitalize()} {', '.join(missing)} of this node did not show up within two "
-            "seconds: not started, slow to start, or without the /dev/shm that the others share "
+            f"{which.capitalize()} {', '.join(missing)} of this node did not show up in time: not "
+            "started, slow to start (--wait), or without the /dev/shm that the others share "
             "(a container each: start them with --ipc=host, or in one)."
         )
     named = [name for name in ("RANK", "LOCAL_RANK") if name in environ]
