@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use mp_tqdm_counters::sync::{AtomicU32, Ordering};
-use mp_tqdm_counters::{BY_WORKERS, BarId, Home, ProcessId, Role, Tables};
+use mp_tqdm_counters::{BY_WORKERS, BarId, BarState, BarView, Home, ProcessId, Role, Tables};
 use mp_tqdm_render::{Display, Driver, FdSink, Output, OutputId, Row, Style, Wait, monotonic};
 
 use crate::above::Noise;
@@ -161,11 +161,12 @@ impl Stage {
         }
     }
 
-    /// At exit: the lines of workers that nobody has open any more get their last state. (They would
-    /// have waited for the next task.)
+    /// At exit: the lines of workers that nobody has open any more get their last state (they would
+    /// have waited for the next task), and so do bars of other ranks that ended since the last frame.
     pub(crate) fn finish(&self, process: &'static Process) {
         let bars = process.home.tables.bars();
-        if process.home.role != Role::Worker && bars.views().any(|view| view.has(BY_WORKERS)) {
+        let waits = |view: BarView| view.has(BY_WORKERS) || view.state == BarState::Ended;
+        if process.home.role != Role::Worker && bars.views().any(waits) {
             self.shared().scene.is_last = true;
             self.flush(process);
         }
