@@ -63,7 +63,9 @@ SCENES = """
 
     def alone():
         # All others are a step ahead and wait; the first one validates for longer than it takes
-        # to be called silent.
+        # to be called silent. The second is through with its small shard, and waits as well.
+        shards = mp_tqdm(total=(30, 3, 30)[get_rank()], desc="shards", leave=False)
+        shards.update((10, 3, 20)[get_rank()])
         with mp_tqdm(total=20, desc="steps") as steps:
             steps.update(5 if get_rank() == 0 else 6)
             if get_rank() == 0:
@@ -74,7 +76,9 @@ SCENES = """
             barrier()
             if get_rank():
                 steps.close()
+                shards.close()
             barrier()
+        shards.close()
 
 
     def main(rank=None, world_size=None):

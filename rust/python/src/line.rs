@@ -192,7 +192,11 @@ impl Lines {
                     share.rank.0,
                     share.n.as_f64()
                 ));
-            } else if share.open && still_s >= SILENT_S && share.n.as_f64() < best {
+            } else if share.open
+                && still_s >= SILENT_S
+                && share.n.as_f64() < best
+                && !has_met_its_total(share)
+            {
                 let n = share.n.as_f64();
                 notes.push(format!(
                     "rank {} silent for {still_s:.0}s at {n}",
@@ -276,6 +280,13 @@ pub(crate) fn better_reduction(line: &Combined, reduction: Reduction) -> Option<
         Reduction::Mean if openers > 1 && !meets(mean) && meets(done) => Some("sum"),
         _ => None,
     }
+}
+
+/// Whether a rank is through with its share, which may be smaller than the others': it waits for them.
+fn has_met_its_total(share: &RankShare) -> bool {
+    share
+        .total
+        .is_some_and(|total| share.n.as_f64() >= total.as_f64())
 }
 
 /// Whether ranks asked for places of their own (`position=rank`).
