@@ -18,11 +18,9 @@ VERSION = importlib.metadata.version("tqdm")
 STAND_IN = Path(__file__).parent / "stand_in"
 
 # Modules of tqdm that have a namesake here.
-NAMESAKES = ()
-_LATER = (
+NAMESAKES = (
     "tqdm.asyncio",
     "tqdm.auto",
-    "tqdm.contrib",
     "tqdm.contrib.itertools",
     "tqdm.contrib.logging",
 )

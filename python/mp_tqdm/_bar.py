@@ -19,7 +19,7 @@ from mp_tqdm._together import Together
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from typing import Any, TextIO
+    from typing import Any, ClassVar, TextIO
 
     from typing_extensions import Self
 
@@ -92,6 +92,8 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
     alone.
     """
 
+    # Whether `report_progress` may find it: not where a library made it.
+    _is_reportable: ClassVar[bool] = True
     # What a bar has before its constructor got far enough: a failed one must be collectable.
     disable: Any = True
 
@@ -198,7 +200,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             named=key is not None or reduce != "auto",
             reduce=reduce,
             iterates=iterable is not None,
-            reportable=iterable is None,
+            reportable=iterable is None and self._is_reportable,
             total=total,
             initial=initial,
             desc=self._desc,
@@ -310,9 +312,9 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
     def __reduce__(self) -> Any:
         """A pickled bar adds to the same bar, from whatever process of the job."""
         if self._native is None:
-            return _copy, (type(self), None, self.total, self.n, {})
+            return copy, (type(self), None, self.total, self.n, {})
         state = {"_desc": self.desc, "_look": dict(self._look), "leave": self.leave}
-        return _copy, (type(self), self._native.identity(), self.total, self.initial, state)
+        return copy, (type(self), self._native.identity(), self.total, self.initial, state)
 
 
 _CODE = mp_tqdm.__init__.__code__
@@ -323,7 +325,7 @@ if _said := {name: text for name, text in os.environ.items() if name.startswith(
     _defaults.read(_said, mp_tqdm.__init__)
 
 
-def _copy(
+def copy(
     kind: type[mp_tqdm], identity: Any, total: Any, initial: Any, state: dict[str, Any]
 ) -> mp_tqdm:
     """A bar of another process, or another handle of this one's: it counts, and closes nothing."""

@@ -33,6 +33,10 @@ for _name, (_ours, _names) in _NAMES.items():
         _documented = type("tqdm", (_module.tqdm,), {"__doc__": _doc})
 for _name, _ours in _MODULES.items():
     sys.modules[_name] = import_module(_ours)
+# `contrib.concurrent`, at whose inside its tests look, stays tqdm's own over this package's bar.
+_contrib = import_module("tqdm.contrib")
+for _each in import_module("mp_tqdm.contrib").__all__:
+    setattr(_contrib, _each, getattr(import_module("mp_tqdm.contrib"), _each))
 
 with open(os.path.join(_SOURCE, "__init__.py"), encoding="utf-8") as _file:
     exec(compile(_file.read(), _file.name, "exec"))  # noqa: S102
