@@ -94,12 +94,14 @@ class Shim(io.StringIO):
         raise OSError("no descriptor")
 
 
+@pytest.mark.faults("F50")
 def test_a_stream_whose_fileno_raises_gets_the_text() -> None:
     file = Shim()
     updates(mp_tqdm, file)
     assert "| 10/10 [" in file.getvalue()
 
 
+@pytest.mark.faults("F50")
 def test_a_stream_whose_fileno_lies_gets_the_text() -> None:
     class Liar(io.StringIO):
         def fileno(self) -> int:
@@ -123,6 +125,7 @@ def test_an_object_with_write_alone_gets_the_text() -> None:
     assert "| 10/10 [" in file.text
 
 
+@pytest.mark.faults("F50")
 def test_a_write_that_somebody_put_in_place_gets_the_text(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -133,6 +136,7 @@ def test_a_write_that_somebody_put_in_place_gets_the_text(
     assert "| 10/10 [" in "".join(caught)
 
 
+@pytest.mark.faults("F50")
 def test_sys_stderr_is_looked_up_at_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     file = io.StringIO()
     monkeypatch.setattr(sys, "stderr", file)
@@ -172,6 +176,7 @@ def test_an_ascii_stream_gets_an_ascii_bar() -> None:
     assert b"50%|#####     |" in raw.getvalue()
 
 
+@pytest.mark.faults("F46", "F49")
 @pytest.mark.parametrize("how", ["2>&-", "2>/dev/full", "2>/dev/null", ">&- 2>&- <&-"])
 def test_a_program_runs_on_without_a_stderr_that_works(program: Program, how: str) -> None:
     command = program("""

@@ -318,6 +318,7 @@ def test_the_clock_ticks_in_a_stall(terminal: Terminal, program: Program) -> Non
     assert terminal.wait() == 0
 
 
+@pytest.mark.faults("F56")
 def test_the_cursor_is_never_hidden_and_the_terminal_left_clean(
     terminal: Terminal, program: Program
 ) -> None:

@@ -41,7 +41,8 @@ def descriptor(file: Any) -> tuple[int, bool] | None:
         if file.encoding.lower().replace("-", "").replace("_", "") != "utf8":
             return None
         number = file.fileno()
-        is_terminal = os.isatty(number)
+        # A dumb one (an Emacs shell) shows escapes as text: it gets the lines of a log.
+        is_terminal = os.isatty(number) and os.environ.get("TERM") != "dumb"
     except (AttributeError, OSError, ValueError):
         return None
     forced = mode()

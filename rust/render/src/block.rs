@@ -95,10 +95,14 @@ impl Block {
     }
 }
 
+/// The widest line that is drawn. A frame of a few such lines is taken at once by the buffer of a
+/// terminal; one that is cut is in the way of whatever a program prints next.
+const LINE_COLUMNS_MAX: u16 = 500;
+
 /// The widest line on a terminal of this size. The last column stays empty: a terminal that has
 /// filled it is about to wrap, and some then erase it.
 pub(crate) fn line_columns(size: Size) -> u32 {
-    u32::from(size.cols.saturating_sub(1))
+    u32::from(size.cols.saturating_sub(1).min(LINE_COLUMNS_MAX))
 }
 
 /// The live lines that fit on a terminal of this size below the cursor's own.
