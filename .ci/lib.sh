@@ -2,7 +2,8 @@
 # Sourced by both, in the root of the repository.
 #
 # What is made here lies outside the tree, in a cache that the next run finds again:
-#   target/                   what cargo built
+#   target/CHECKOUT           what cargo built there; CHECKOUT is a hash of its path. Cargo tells the
+#                             crates of two checkouts apart by their times alone
 #   requirements/VERSION-KEY  an environment with pinned requirements; KEY is a hash of them
 # The package itself goes into a throw-away environment on top of the latter, so that runs of
 # several checkouts do not meet, and a run that was killed leaves nothing half-installed.
@@ -12,7 +13,9 @@ shopt -s inherit_errexit
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/mp_tqdm"
 mkdir -p "$cache/requirements"
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$cache/target}"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$cache/target/$(pwd -P | sha256sum | cut -c1-12)}"
+mkdir -p "$CARGO_TARGET_DIR"
+touch "$CARGO_TARGET_DIR"
 export HYPOTHESIS_STORAGE_DIRECTORY="$cache/hypothesis"
 export MYPY_CACHE_DIR="$cache/mypy"
 export RUFF_CACHE_DIR="$cache/ruff"
@@ -113,9 +116,10 @@ requirements() {
   echo "$home"
 }
 
-# forget_old_requirements: those that no run has used for a week; one with PyTorch is gigabytes.
-forget_old_requirements() {
+# forget_old: what no run has used for a week; an environment with PyTorch is gigabytes.
+forget_old() {
   local complete
+  find "$cache/target" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} +
   for complete in $(find "$cache/requirements" -mindepth 2 -maxdepth 2 -name complete -mtime +7); do
     rm -rf "${complete%/complete}" "${complete%/complete}.lock"
   done
@@ -150,10 +154,9 @@ fetch_programs() {
   apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# build_wheel: the one wheel, in $work/wheel. Locked, for cargo puts the library of every checkout
-# at one place before maturin takes it from there.
+# build_wheel: the one wheel, in $work/wheel.
 build_wheel() {
-  flock "$cache/wheel.lock" "$1/bin/maturin" build --release --locked --quiet \
+  "$1/bin/maturin" build --release --locked --quiet \
     --interpreter "$main_python" --out "$work/wheel"
   ls "$work/wheel"
 }
@@ -181,7 +184,7 @@ prepare() {
   read -r main_version main_python <"$work/pythons"
   export PYO3_PYTHON="$main_python" # one for all of cargo's builds, else each builds pyo3 again
   tail -n +2 "$work/pythons" | { grep -E '^3\.1[0-3] ' || true; } >"$work/others"
-  forget_old_requirements
+  forget_old
 
   in_background "programs" fetch_programs
   in_background "requirements" fetch_requirements
