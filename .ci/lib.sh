@@ -136,7 +136,10 @@ install() {
 }
 
 # Programs that tests start, each with Debian's package. What lacks one says that it was skipped.
-programs=(strace=strace valgrind=valgrind mpirun.openmpi=openmpi-bin mpiexec.hydra=mpich)
+programs=(
+  strace=strace valgrind=valgrind mpirun.openmpi=openmpi-bin mpiexec.hydra=mpich
+  slurmctld=slurmctld slurmd=slurmd srun=slurm-client
+)
 
 # fetch_programs: installs those that are missing, where that can be done.
 fetch_programs() {

@@ -166,6 +166,33 @@ from support.launches import (
             id="srun on three nodes, requeued",
         ),
         pytest.param(
+            # The step's variables are of all components; the job's are of this one.
+            SLURM
+            | {
+                "SLURM_HET_SIZE": "2",
+                "SLURM_LOCALID": "0",
+                "SLURM_NNODES": "1",
+                "SLURM_NODEID": "1",
+                "SLURM_NTASKS": "1",
+                "SLURM_PROCID": "4",
+                "SLURM_STEP_NUM_NODES": "2",
+                "SLURM_STEP_NUM_TASKS": "5",
+                "SLURM_STEP_TASKS_PER_NODE": "4,1",
+            },
+            identity(
+                "slurm:17.3:restart=0:node=1",
+                "slurm",
+                "rank",
+                Place(rank=0, local_world=1, world=5, node=1, nodes=2),
+            ),
+            id="srun of a heterogeneous job, its second component",
+        ),
+        pytest.param(
+            SLURM | {"SLURM_NNODES": "4", "SLURM_NTASKS": "64", "SLURM_TASKS_PER_NODE": "16(x4)"},
+            identity("slurm:17.3:restart=0:node=0", "slurm", "rank", SECOND),
+            id="srun of a few tasks in a large allocation",
+        ),
+        pytest.param(
             DEEPSPEED, identity("deepspeed:90:9", "deepspeed", "rank", SECOND), id="deepspeed"
         ),
         pytest.param(

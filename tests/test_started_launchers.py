@@ -2,14 +2,13 @@
 
 import base64
 import json
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from support import programs
-from support.meeting import RANK, check_ranks
+from support.meeting import RANK, check_ranks, left_lines
 from support.terminal import Terminal
 
 Program = Callable[..., list[str]]
@@ -18,12 +17,6 @@ pytestmark = [pytest.mark.once, pytest.mark.timeout(120)]
 
 # PyTorch, which half of the launchers import, takes many seconds to load on a busy machine.
 WATCHDOG_S = 100.0
-
-
-def one_line(terminal: Terminal, n: int) -> bool:
-    """Whether the job left one line on the terminal, and that with its last count."""
-    left = re.findall(r"job: +\d+%\|.*?\| *(\d+)/1000 \[", terminal.text())
-    return left == [str(n)]
 
 
 def launch(terminal: Terminal, command: Sequence[str], place: Path, **env: str) -> None:
@@ -53,7 +46,7 @@ def test_ranks_of_torchrun_are_one_job(
     torchrun = [python, "-m", "torch.distributed.run", *options, f"--nproc-per-node={ranks}"]
     launch(terminal, [*torchrun, *script], tmp_path)
     found = check_ranks(tmp_path, "torchelastic", ranks)
-    assert one_line(terminal, found.ranks[0]["n"]), terminal.text()
+    assert left_lines(terminal) == [found.ranks[0]["n"]], terminal.text()
 
 
 MPI = {
@@ -70,7 +63,7 @@ def test_ranks_of_mpi_are_one_job(
     programs.needs(launcher[0])
     launch(terminal, [*launcher, *program(RANK, "2")], tmp_path)
     found = check_ranks(tmp_path, rule, 2)
-    assert one_line(terminal, found.ranks[0]["n"]), terminal.text()
+    assert left_lines(terminal) == [found.ranks[0]["n"]], terminal.text()
 
 
 @pytest.mark.torch
@@ -85,7 +78,7 @@ def test_ranks_of_accelerate_are_one_job(
     python, *script = program(RANK, "2")
     launch(terminal, [python, "-m", "accelerate.commands.launch", *options, *script], tmp_path)
     found = check_ranks(tmp_path, "torchelastic", 2)
-    assert one_line(terminal, found.ranks[0]["n"]), terminal.text()
+    assert left_lines(terminal) == [found.ranks[0]["n"]], terminal.text()
 
 
 @pytest.mark.torch
@@ -101,4 +94,4 @@ def test_ranks_of_deepspeed_are_one_job(
     command = [python, "-m", "deepspeed.launcher.launch", *options, *script]
     launch(terminal, command, tmp_path, DS_ACCELERATOR="cpu")
     found = check_ranks(tmp_path, "deepspeed", 2)
-    assert one_line(terminal, found.ranks[0]["n"]), terminal.text()
+    assert left_lines(terminal) == [found.ranks[0]["n"]], terminal.text()

@@ -1,8 +1,15 @@
 """Programs whose processes count, wait for each other, and tell what they found."""
 
+from __future__ import annotations
+
 import json
-from pathlib import Path
-from typing import Any, NamedTuple
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.terminal import Terminal
 
 # `meet(name, count)` returns once so many processes called it by that name. `tell(label, bar)` adds
 # a line to what the test reads by `told`: who the process is to its job, and what its bar reads.
@@ -106,6 +113,12 @@ def check_ranks(place: Path, rule: str, ranks: int) -> Told:
     jobs = {line["job"] for line in found.programs} | {found.ranks[0]["job"]}
     assert len(jobs) == ranks + 1
     return found
+
+
+def left_lines(terminal: Terminal) -> list[int]:
+    """The count of each line that a job running `RANK` left on its terminal."""
+    left = re.findall(r"job: +\d+%\|.*?\| *(\d+)/1000 \[", terminal.text())
+    return [int(n) for n in left]
 
 
 _LABELS = ("rank", "worker", "program")
