@@ -385,6 +385,19 @@ def session(terminal: Terminal, program: Program, *lines: str) -> None:
         terminal.press(line.encode() + b"\n")
 
 
+def is_at_prompt(terminal: Terminal) -> bool:
+    """Whether the cursor stands behind a prompt at which nothing is typed yet."""
+    row, column = terminal.cursor
+    return terminal.visible()[row] == ">>>" and column == 4
+
+
+def leave(terminal: Terminal) -> None:
+    """Ends the session; a ^D that comes before the prompt is lost."""
+    terminal.wait_for(lambda _: is_at_prompt(terminal))
+    terminal.press(b"\x04")
+    assert terminal.wait() == 0
+
+
 def is_quiet(terminal: Terminal) -> bool:
     """Whether nothing was written for half a second, which is five frames."""
     return bool(terminal.recording) and time.monotonic() - terminal.recording[-1].time > 0.5
@@ -413,10 +426,10 @@ def test_in_a_session_a_bar_that_does_not_move_is_not_drawn_again(
     terminal.wait_for(lambda _: is_quiet(terminal))
     terminal.press(b"print('al' + 'ive')\n")
     terminal.wait_for(lambda screen: "\nalive" in screen.text())
-    terminal.press(b"\x04")
-    assert terminal.wait() == 0
+    leave(terminal)
 
 
+@pytest.mark.faults("F75")
 def test_control_c_in_a_loop_leaves_the_prompt_alone(terminal: Terminal, program: Program) -> None:
     session(
         terminal,
@@ -438,5 +451,35 @@ def test_control_c_in_a_loop_leaves_the_prompt_alone(terminal: Terminal, program
     # A new bar works.
     terminal.press(b"for i in mp_tqdm(range(7)): pass\n\n")
     terminal.wait_for(lambda screen: "| 7/7 [" in screen.text())
-    terminal.press(b"\x04")
-    assert terminal.wait() == 0
+    leave(terminal)
+
+
+@pytest.mark.faults("F75")
+def test_control_c_at_a_prompt_with_a_bar_open_leaves_the_prompt_alone(
+    terminal: Terminal, program: Program
+) -> None:
+    session(
+        terminal,
+        program,
+        "from mp_tqdm import mp_tqdm",
+        "bar = mp_tqdm(total=10)",
+        "bar.update(3)",
+    )
+    terminal.wait_for(lambda screen: "| 3/10 [" in screen.text())
+    wait_until(lambda: is_quiet(terminal), "a session in which nothing moves to be quiet")
+    terminal.press(b"half a line\x03")
+    terminal.wait_for(lambda screen: "KeyboardInterrupt" in screen.text())
+    terminal.wait_for(lambda _: is_at_prompt(terminal))
+    wait_until(lambda: is_quiet(terminal), "a session after an interrupt to be quiet")
+    before = terminal.output()
+    start = time.monotonic()
+    wait_until(lambda: time.monotonic() - start > 1.2, "a tick of a clock")
+    assert terminal.output() == before
+    # The bar that was open and a new one work.
+    terminal.press(b"bar.update(4)\n")
+    terminal.wait_for(lambda screen: "| 7/10 [" in screen.text())
+    terminal.wait_for(lambda _: is_at_prompt(terminal))
+    terminal.press(b"sum(mp_tqdm(range(9)))\n")
+    terminal.wait_for(lambda screen: "| 9/9 [" in screen.text())
+    terminal.wait_for(lambda screen: re.search(r"^36$", screen.text(), re.MULTILINE) is not None)
+    leave(terminal)

@@ -12,6 +12,7 @@ mod bars;
 mod cell;
 mod cells;
 mod combine;
+mod descriptor;
 mod error;
 mod file;
 mod home;
@@ -38,6 +39,7 @@ pub use bars::{Bars, Joined};
 pub use cell::{Cell, CellView, OWN_LINE};
 pub use cells::{Cells, Claimed};
 pub use combine::{Combined, RankShare, Reduction, combine};
+pub use descriptor::move_up;
 pub use error::Error;
 pub use home::{Application, Home, Rung};
 pub use layout::{

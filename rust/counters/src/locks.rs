@@ -13,6 +13,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::sys::stat::fstat;
 
+use crate::descriptor::move_up;
 use crate::error::Error;
 use crate::layout::SEGMENT_BYTES;
 use crate::process::Processes;
@@ -24,9 +25,6 @@ const GATE: i64 = 0;
 const RANKS: i64 = 1 << 10;
 /// One byte for each process slot.
 const SLOTS: i64 = 1 << 18;
-
-/// Lowest number of a segment's descriptor: at fd 2, `perror` of a C library wrote into a header.
-const LOWEST_DESCRIPTOR: i32 = 64;
 
 /// A segment's file, kept for its locks.
 #[derive(Debug)]
@@ -40,13 +38,9 @@ impl Locks {
     /// Takes over an open segment file, moved to a high descriptor. No lock may be held on it yet
     /// (closing the low descriptor would drop it).
     pub(crate) fn new(file: OwnedFd) -> Result<Self, Error> {
-        let high = fcntl(&file, FcntlArg::F_DUPFD_CLOEXEC(LOWEST_DESCRIPTOR));
+        let file = move_up(file);
         let stat = fstat(&file).map_err(Error::system("inspect the segment"))?;
         let inode = (stat.st_dev, stat.st_ino);
-        let file = match high {
-            Ok(high) => crate::shm::adopt_descriptor(high),
-            Err(_) => file,
-        };
         Ok(Self { file, inode })
     }
 

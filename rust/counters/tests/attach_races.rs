@@ -160,11 +160,13 @@ fn race(name: &str, processes: u64, kills: u64) {
     assert_eq!(scratch.names(), Vec::<String>::new());
 }
 
+// faults: F70
 #[test]
 fn processes_that_come_and_go_meet_in_one_segment() {
     race("come-and-go", scaled(1000), 0);
 }
 
+// faults: F70
 #[test]
 fn processes_that_come_and_are_killed_meet_in_one_segment() {
     race("killed", scaled(300), u64::MAX);

@@ -168,6 +168,7 @@ fn spin(time: Duration) {
     }
 }
 
+// faults: F1
 #[test]
 fn writers_killed_at_work_lose_at_most_the_update_in_flight() {
     kill_writers("kill", scaled(300), |random| {
@@ -175,6 +176,7 @@ fn writers_killed_at_work_lose_at_most_the_update_in_flight() {
     });
 }
 
+// faults: F71
 #[test]
 fn writers_killed_as_they_begin_lose_at_most_the_update_in_flight() {
     kill_writers("early-kill", scaled(300), |random| {

@@ -91,6 +91,7 @@ fn a_stopped_process_is_alive() {
     assert_eq!(scratch.names(), Vec::<String>::new());
 }
 
+// faults: F10
 #[test]
 fn a_zombie_is_dead() {
     let _watchdog = Watchdog::new(Duration::from_secs(60));
@@ -103,6 +104,7 @@ fn a_zombie_is_dead() {
     wait_until_dead(&home, other.id);
 }
 
+// faults: F10
 #[test]
 fn the_next_process_in_a_slot_is_not_the_one_before() {
     let _watchdog = Watchdog::new(Duration::from_secs(60));
@@ -116,6 +118,7 @@ fn the_next_process_in_a_slot_is_not_the_one_before() {
     assert!(alive.is_dead(first.id) && !alive.is_dead(second.id));
 }
 
+// faults: F10
 #[test]
 fn a_process_in_another_pid_namespace_is_seen_to_live_and_die() {
     let _watchdog = Watchdog::new(Duration::from_secs(60));

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use mp_tqdm_counters::sync::{AtomicU32, Ordering};
-use mp_tqdm_counters::{BY_WORKERS, BarId, BarState, BarView, Home, ProcessId, Role, Tables};
+use mp_tqdm_counters::{
+    BY_WORKERS, BarId, BarState, BarView, Home, ProcessId, Role, Tables, move_up,
+};
 use mp_tqdm_render::{Display, Driver, FdSink, Output, OutputId, Row, Style, Wait, monotonic};
 
 use crate::above::Noise;
@@ -364,7 +366,7 @@ impl Shared {
             return Some(*known);
         }
         let sink = Box::new(OwnersSink {
-            sink: FdSink::new(OwnedFd::from(file)),
+            sink: FdSink::new(OwnedFd::from(file)).moved(move_up),
             tables: self.tables,
             me: self.me,
         });

@@ -17,7 +17,11 @@ const CAREFUL_BYTES: usize = 512;
 /// A sink over a descriptor of its own.
 #[derive(Debug)]
 pub struct FdSink {
-    fd: OwnedFd,
+    /// There until the sink is dropped.
+    fd: Option<OwnedFd>,
+    /// Device and inode: a program that closes descriptors by number may close this one, and open
+    /// another file under its number.
+    inode: Option<(u64, u64)>,
     manner: Manner,
 }
 
@@ -42,30 +46,42 @@ impl FdSink {
     pub fn new(duplicate: OwnedFd) -> Self {
         let is_file = fstat(&duplicate).is_ok_and(|stat| file_type(stat.st_mode) == SFlag::S_IFREG);
         if is_file {
-            return Self {
-                fd: duplicate,
-                manner: Manner::AtOnce,
-            };
+            return Self::over(duplicate, Manner::AtOnce);
         }
         let path = format!("/proc/self/fd/{}", duplicate.as_raw_fd());
         let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
         match open(path.as_str(), flags, Mode::empty()) {
-            Ok(own) => Self {
-                fd: own,
-                manner: Manner::AtOnce,
-            },
-            Err(_) => Self {
-                fd: duplicate,
-                manner: Manner::Careful,
-            },
+            Ok(own) => Self::over(own, Manner::AtOnce),
+            Err(_) => Self::over(duplicate, Manner::Careful),
         }
     }
 
-    fn write_carefully(&self, bytes: &[u8]) -> Outcome {
+    fn over(fd: OwnedFd, manner: Manner) -> Self {
+        Self {
+            inode: inode_of(&fd),
+            fd: Some(fd),
+            manner,
+        }
+    }
+
+    /// The sink under another number, as `place` gives one to its descriptor.
+    #[must_use]
+    pub fn moved(mut self, place: impl FnOnce(OwnedFd) -> OwnedFd) -> Self {
+        self.fd = self.fd.take().map(place);
+        self
+    }
+
+    /// The descriptor, if it is still what it was.
+    fn own(&self) -> Option<BorrowedFd<'_>> {
+        let fd = self.fd.as_ref()?;
+        (self.inode.is_some() && inode_of(fd) == self.inode).then(|| fd.as_fd())
+    }
+
+    fn write_carefully(fd: BorrowedFd<'_>, bytes: &[u8]) -> Outcome {
         let mut written = 0;
         for part in bytes.chunks(CAREFUL_BYTES) {
-            let outcome = if has_room(self.fd.as_fd()) {
-                write_once(self.fd.as_fd(), part)
+            let outcome = if has_room(fd) {
+                write_once(fd, part)
             } else {
                 Outcome::Busy
             };
@@ -82,19 +98,35 @@ impl FdSink {
 
 impl Sink for FdSink {
     fn write_frame(&mut self, bytes: &[u8]) -> Outcome {
+        let Some(fd) = self.own() else {
+            return Outcome::Dead;
+        };
         match self.manner {
-            Manner::AtOnce => write_once(self.fd.as_fd(), bytes),
-            Manner::Careful => self.write_carefully(bytes),
+            Manner::AtOnce => write_once(fd, bytes),
+            Manner::Careful => Self::write_carefully(fd, bytes),
         }
     }
 
     fn size(&self) -> Option<Size> {
-        let (width, height) = terminal_size::terminal_size_of(&self.fd)?;
+        let (width, height) = terminal_size::terminal_size_of(self.fd.as_ref()?)?;
         Some(Size {
             cols: width.0,
             rows: height.0,
         })
     }
+}
+
+impl Drop for FdSink {
+    fn drop(&mut self) {
+        if self.own().is_none() {
+            // Closed behind our back: the number is somebody else's, if anybody's.
+            std::mem::forget(self.fd.take());
+        }
+    }
+}
+
+fn inode_of(fd: &OwnedFd) -> Option<(u64, u64)> {
+    fstat(fd).ok().map(|stat| (stat.st_dev, stat.st_ino))
 }
 
 fn write_once(fd: BorrowedFd<'_>, bytes: &[u8]) -> Outcome {
