@@ -29,10 +29,12 @@ def test_all_names_are_there_and_are_all() -> None:
         "TqdmWarning",
         "__version__",
         "mp_tqdm",
+        "patch",
         "report_progress",
         "session_env",
         "tqdm",
         "trange",
+        "unpatch",
     ]
     for name in package.__all__:
         assert getattr(package, name) is not None

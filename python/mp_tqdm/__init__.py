@@ -8,6 +8,8 @@ pools) counts into shared memory, and one process draws one line for all of them
 
 from __future__ import annotations
 
+import os
+
 from mp_tqdm import _exit as _exit
 from mp_tqdm._bar import mp_tqdm, trange
 from mp_tqdm._core import __debug_build__, __version__, report_progress
@@ -20,6 +22,7 @@ from mp_tqdm._errors import (
     TqdmTypeError,
     TqdmWarning,
 )
+from mp_tqdm._patch import patch, unpatch
 from mp_tqdm._session import session_env
 
 __all__ = [
@@ -32,13 +35,18 @@ __all__ = [
     "TqdmWarning",
     "__version__",
     "mp_tqdm",
+    "patch",
     "report_progress",
     "session_env",
     "tqdm",
     "trange",
+    "unpatch",
 ]
 
 tqdm = mp_tqdm
+
+if os.environ.get("MP_TQDM_PATCH", "0") not in {"", "0"}:
+    patch()
 
 if __debug_build__:
     import warnings

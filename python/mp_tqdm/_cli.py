@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 
 from mp_tqdm import __version__
 
@@ -26,6 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: With 0 after `--help` and `--version`, with 2 after wrong arguments.
     """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["run"] and given[1:2] not in ([], ["-h"], ["--help"]):
+        from mp_tqdm import _run
+
+        _run.main(given[1:])
+        return 0
     parser = argparse.ArgumentParser(
         prog="python -m mp_tqdm",
         description="One progress bar for a whole training or data job.",
@@ -52,8 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=2.0,
         help="how long the ranks of a node wait for each other (default: 2)",
     )
-    chosen = parser.parse_args(arguments)
-    if chosen.command is None:
+    commands.add_parser(
+        "run",
+        help="run a script, or -m and a module, with tqdm's bars replaced by mp_tqdm's",
+        usage="python -m mp_tqdm run (SCRIPT | -m MODULE) [ARGUMENT ...]",
+    )
+    chosen = parser.parse_args(given)
+    if chosen.command in {None, "run"}:
         parser.print_help()
         return 0
     try:
