@@ -13,6 +13,7 @@ mod interrupt;
 mod line;
 mod number;
 mod observe;
+mod outputs;
 mod process;
 mod report;
 mod scene;
