@@ -94,6 +94,15 @@ def test_a_desc_that_was_set_later_is_found() -> None:
         assert bar.n == 1
 
 
+def test_a_report_to_a_bar_that_is_off_or_over_is_dropped_silently() -> None:
+    with mp_tqdm() as bar, mp_tqdm(disable=True) as off:
+        over = mp_tqdm()
+        over.close()
+        report_progress(bar=off)
+        report_progress(2, bar=over)
+        assert (bar.n, off.n, over.n) == (0, 0, 0)
+
+
 def test_an_unknown_bar_warns_and_drops() -> None:
     with mp_tqdm() as bar:
         with pytest.warns(RuntimeWarning, match="'nobody'"):

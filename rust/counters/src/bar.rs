@@ -61,7 +61,7 @@ pub struct BarEntry {
     start_ns: AtomicU64,
     /// Rank order of the process whose texts these are, plus 1; the lowest one has the word.
     writer: AtomicU32,
-    /// Openers whose first desc was not that of the first opener.
+    /// Openings whose desc was not what all before had in common; not 0 if any two differ.
     other_descs: AtomicU32,
     /// Cells that started from zero in this bar.
     pub(crate) cells: AtomicU32,
@@ -121,7 +121,7 @@ pub struct BarView {
     pub opener: ProcessId,
     /// The `position` asked for.
     pub position: Option<u32>,
-    /// Openers whose first desc was another one.
+    /// Openings whose desc was another one; not 0 if any two differ.
     pub other_descs: u32,
 }
 

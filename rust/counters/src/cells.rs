@@ -3,6 +3,7 @@
 use crate::cell::{Cell, CellView, take_free};
 use crate::sync::{AtomicU32, Ordering};
 use crate::tag::{BarId, CellKey, CellState, Liveness, ProcessId, Rank};
+use crate::value::Value;
 
 /// The cells of a segment, with the mark up to which they were ever used.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +25,8 @@ pub struct Claimed<'a> {
     pub shared: bool,
     /// Whether it started from zero, and not from what another process left.
     pub fresh: bool,
+    /// What another process left there; `None` where this one counted in it already.
+    pub left: Option<Value>,
 }
 
 impl<'a> Cells<'a> {
@@ -62,6 +65,7 @@ impl<'a> Cells<'a> {
                 cell,
                 shared: false,
                 fresh: false,
+                left: None,
             });
         }
         if let Some(cell) = self.adopt(key, me, alive) {
@@ -69,6 +73,7 @@ impl<'a> Cells<'a> {
                 cell,
                 shared: false,
                 fresh: false,
+                left: Some(cell.n()),
             });
         }
         for (index, cell) in self.own_cells().iter().enumerate() {
@@ -78,6 +83,7 @@ impl<'a> Cells<'a> {
                     cell,
                     shared: false,
                     fresh: true,
+                    left: Some(Value::ZERO),
                 });
             }
         }
@@ -127,6 +133,7 @@ impl<'a> Cells<'a> {
                 cell,
                 shared: true,
                 fresh: false,
+                left: None,
             });
         }
         let index = shared
@@ -137,6 +144,7 @@ impl<'a> Cells<'a> {
             cell: &shared[index],
             shared: true,
             fresh: true,
+            left: None,
         })
     }
 

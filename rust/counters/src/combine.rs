@@ -36,7 +36,7 @@ pub struct RankShare {
     pub open: bool,
     /// Whether a process of the rank ever had it open (else it only reported).
     pub opened: bool,
-    /// Whether all processes that counted for the rank here are gone without closing.
+    /// Whether a process of the rank died with the bar open, and no other has it open.
     pub dead: bool,
     /// When it first opened, in nanoseconds of the monotonic clock; 0 if it never did.
     pub start_ns: u64,
@@ -82,7 +82,7 @@ fn shares(cells: &[CellView], alive: &impl Liveness) -> Vec<RankShare> {
                     initial: Value::ZERO,
                     open: false,
                     opened: false,
-                    dead: true,
+                    dead: false,
                     start_ns: 0,
                     end_ns: 0,
                     own_line: false,
@@ -101,12 +101,12 @@ fn shares(cells: &[CellView], alive: &impl Liveness) -> Vec<RankShare> {
         }
         share.open |= open;
         share.opened |= cell.opened;
-        share.dead &= gone;
+        share.dead |= gone && cell.opens > 0;
         if cell.start_ns != 0 && (share.start_ns == 0 || cell.start_ns < share.start_ns) {
             share.start_ns = cell.start_ns;
         }
         share.end_ns = share.end_ns.max(cell.end_ns);
-        share.own_line |= cell.own_line && open;
+        share.own_line |= cell.own_line;
         share.position = share.position.or(cell.position);
     }
     for share in &mut shares {
@@ -115,6 +115,7 @@ fn shares(cells: &[CellView], alive: &impl Liveness) -> Vec<RankShare> {
         }
         if share.open {
             share.end_ns = 0;
+            share.dead = false;
         }
     }
     shares.sort_by_key(|share| share.rank);
@@ -274,6 +275,26 @@ mod tests {
         assert_eq!(line.n, Value::Int(12));
         assert!(line.ranks[1].dead && !line.ranks[1].open);
         assert!(!line.ranks[0].dead && line.ranks[0].open);
+    }
+
+    #[test]
+    fn a_rank_is_dead_only_if_it_died_with_the_bar_open() {
+        let mut closed = cell(1, 1, 5, Some(10), true);
+        closed.opens = 0;
+        let mut worker = cell(2, 2, 3, None, false);
+        let cells = [closed, cell(3, 2, 4, Some(10), true), worker];
+        let dead = |cells: &[CellView], slots: &[u16]| {
+            let gone = Dead(slots.iter().map(|slot| Slot(*slot)).collect());
+            let line = combine(cells, Reduction::Mean, &gone);
+            let dead = line.ranks.iter().filter(|share| share.dead);
+            dead.map(|share| share.rank.0).collect::<Vec<_>>()
+        };
+        // It had closed the bar; only a worker of the rank, that has it not open, is gone.
+        assert_eq!(dead(&cells, &[1]), [0; 0]);
+        assert_eq!(dead(&cells, &[2]), [0; 0]);
+        // What a worker left orderly keeps nobody alive.
+        worker.state = CellState::Released;
+        assert_eq!(dead(&[cells[1], worker], &[3]), [2]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use mp_tqdm_counters::{
 use pyo3::{PyResult, Python};
 
 use crate::process::{Process, attached, lock, now_ns};
+use crate::report::add_to;
 use crate::traits::{SELF_DRAWN, reduction_of};
 use crate::{entries, hot};
 
@@ -45,6 +46,8 @@ pub(crate) struct BarCore {
     /// The process whose handle this is; another one (a fork child) has a copy.
     maker: ProcessId,
     is_copy: bool,
+    /// Ranks that were through with the bar before it opened here counted in a place of their own.
+    has_forerunners: bool,
     /// Drawn by Python code, which has to hear of each count: no count takes the hot path.
     pub(crate) is_self_drawn: bool,
     /// Counts where there is no cell in the segment, and after the end.
@@ -58,7 +61,8 @@ pub(crate) struct BarCore {
 struct State {
     total: Option<Value>,
     initial: Value,
-    /// What the cell read when a worker's handle opened: the tasks before it are not this handle's.
+    /// What the cell read when a worker's handle opened: the tasks before it are not this handle's. (A
+    /// rank's bar is a new one, its cell too.)
     base: Value,
     /// What n and this process's own part of it read at the end.
     closed: Option<(Value, Value)>,
@@ -91,6 +95,10 @@ impl BarCore {
             closed: None,
             last_read: None,
         };
+        let identity = Identity {
+            path: opening.path,
+            pass: opening.pass,
+        };
         let core = |state, id, own| {
             Some(Self {
                 entry: match before {
@@ -99,12 +107,12 @@ impl BarCore {
                 },
                 job: home.job,
                 id,
-                identity: Identity {
-                    path: opening.path,
-                    pass: opening.pass,
-                },
+                identity,
                 maker: home.me,
                 is_copy: false,
+                has_forerunners: bars
+                    .views()
+                    .any(|view| view.identity == identity && Some(view.id) != id),
                 is_self_drawn: opening.traits & SELF_DRAWN != 0,
                 own,
                 points_at: Mutex::new(None),
@@ -117,6 +125,7 @@ impl BarCore {
             core.warm(own);
             return Some(Arc::new(core));
         };
+        process.held.note(&joined.claimed);
         let cell = joined.claimed.cell;
         if home.role == Role::Worker {
             state.base = cell.n();
@@ -153,6 +162,7 @@ impl BarCore {
             identity,
             maker: process.home.me,
             is_copy: true,
+            has_forerunners: false,
             is_self_drawn: false,
             own: fresh_cell(),
             points_at: Mutex::new(None),
@@ -228,7 +238,9 @@ impl BarCore {
                 // Cells of bars that are over are given back when the next one is taken, and by nobody
                 // but their process: no count of it can land in a cell that became another's.
                 process.held.collect(home);
-                bars.attach(&cells, key, home.me, &home.liveness())
+                let claimed = bars.attach(&cells, key, home.me, &home.liveness())?;
+                process.held.note(&claimed);
+                Some(claimed)
             });
         match found {
             Some(claimed) if claimed.shared => (claimed.cell, true),
@@ -281,17 +293,21 @@ impl BarCore {
             let entry = self.id.and_then(|id| process.home.tables.bars().entry(id));
             entry.is_none_or(|entry| entry.cells() <= 1) && !std::ptr::eq(cell, self.own)
         };
-        if process.home.role == Role::Worker && !self.is_copy {
+        if process.home.role == Role::Worker && self.is_makers(process) {
             return state.initial + own - state.base;
         }
-        if self.id.is_none() || !self.is_copy && alone() {
+        if self.id.is_none() || !self.is_copy && !self.has_forerunners && alone() {
             self.note_read(state.initial);
             return state.initial + own;
         }
         if std::ptr::eq(cell, self.own) {
             return own;
         }
-        let reduction = reduction_of(self.traits(process), process.home.rank);
+        let traits = self.traits(process);
+        if traits & BY_WORKERS != 0 {
+            return state.initial + own - process.held.left(cell);
+        }
+        let reduction = reduction_of(traits, process.home.rank);
         let line = combine(&self.views(process), reduction, &process.home.liveness());
         let read = if reduction == Reduction::Job {
             line.n
@@ -311,12 +327,30 @@ impl BarCore {
         lock(&self.state).last_read = Some((thread::current().id(), others));
     }
 
+    /// Counts a report that names this bar; false where the bar is over, or another job's.
+    pub(crate) fn report(&self, process: &'static Process, n: Value) -> bool {
+        match self.id {
+            _ if self.is_closed() => false,
+            Some(id) => self.job == process.home.job && add_to(process, id, n),
+            None => {
+                self.cell(process).0.add_value(n);
+                true
+            }
+        }
+    }
+
     /// What this process alone did.
     pub(crate) fn n_own(&self, process: &'static Process) -> Value {
         let state = *lock(&self.state);
-        state
-            .closed
-            .map_or_else(|| self.cell(process).0.n() - state.base, |(_, own)| own)
+        if let Some((_, own)) = state.closed {
+            return own;
+        }
+        let cell = self.cell(process).0;
+        if self.is_makers(process) {
+            cell.n() - state.base
+        } else {
+            cell.n() - process.held.left(cell)
+        }
     }
 
     /// Makes n read `value`: adds what is missing from what this thread last saw, so that

@@ -119,17 +119,20 @@ impl Bar {
         wait_for_copies(process, core);
         let mut shared = process.stage.shared();
         let now_s = monotonic().as_secs_f64();
-        let Some((mut row, reduction)) = shared.last_row(process, id, now_s) else {
+        let Some((mut rows, reduction)) = shared.last_rows(process, id, now_s) else {
             return nothing;
         };
         let keep = leave.unwrap_or_else(|| shared.is_first(id));
-        row.ended = Some(if keep { Ended::Keep } else { Ended::Erase });
+        for row in &mut rows {
+            row.ended = Some(if keep { Ended::Keep } else { Ended::Erase });
+        }
         let output = shared.local.get(&id).map(|local| local.output);
         shared.closing.insert(id);
         shared.local.remove(&id);
         match output {
             Some(output) if keep || is_drawn => {
-                shared.finished.push((output, row));
+                let rows = rows.into_iter().map(|row| (output, row));
+                shared.finished.extend(rows);
                 Farewell {
                     is_drawn: true,
                     reduction,
@@ -161,9 +164,11 @@ fn depart(process: &'static Process, core: &BarCore) {
     };
     let home = &process.home;
     process.stage.shared().local.remove(&id);
-    // Elsewhere the owner draws the last line and then gives the place back.
+    // Elsewhere the owner draws the last line and then gives the place back; so does the one that has
+    // yet to come, whose bar of this number goes on from what was counted here.
     let owner = home.tables.ownership().owner();
-    if owner.is_none_or(|owner| owner.process == home.me) {
+    let is_awaited = process.world.local_world > 1 && !process.is_first();
+    if owner.map_or(!is_awaited, |owner| owner.process == home.me) {
         home.tables
             .bars()
             .free(&home.tables.cells(), id, home.me, &home.liveness());
@@ -532,10 +537,21 @@ fn open(
     Ok(core)
 }
 
-/// The bar that a Python bar stands for, if the object is one.
-pub(crate) fn id_of(object: &Bound<'_, PyAny>) -> Option<BarId> {
-    let native = object.getattr("_native").ok()?;
-    native.cast::<Bar>().ok()?.get().core().id
+/// What a Python bar stands for.
+pub(crate) enum Given {
+    Bar(Arc<BarCore>),
+    /// It is off: nothing is counted.
+    Off,
+}
+
+/// What was given as `bar=`, if it is a bar.
+pub(crate) fn given(object: &Bound<'_, PyAny>) -> Option<Given> {
+    if !hot::is_bar(object) {
+        return None;
+    }
+    let native = object.getattr("_native").ok();
+    let handle = native.as_ref().and_then(|native| native.cast::<Bar>().ok());
+    Some(handle.map_or(Given::Off, |handle| Given::Bar(handle.get().core())))
 }
 
 /// How a warning names what was given as `bar=`.

@@ -269,10 +269,15 @@ unsafe extern "C" fn counting_dealloc(object: *mut ffi::PyObject) {
     unsafe { ffi::Py_DECREF(class.cast()) };
 }
 
+/// Whether an object is an instance of `Counting` or of a subclass.
+pub(crate) fn is_bar(object: &Bound<'_, PyAny>) -> bool {
+    let class = counting_type(object.py());
+    class.is_ok_and(|class| object.is_instance(class.as_any()).unwrap_or(false))
+}
+
 /// Connects an instance of `Counting` with its bar; `update` counts from now on.
 pub(crate) fn bind(instance: &Bound<'_, PyAny>, core: &Arc<BarCore>) -> PyResult<()> {
-    let py = instance.py();
-    if !instance.is_instance(counting_type(py)?.as_any())? {
+    if !is_bar(instance) {
         return Err(PyTypeError::new_err(
             "only a subclass of mp_tqdm._core.Counting can be bound",
         ));

@@ -1,6 +1,6 @@
-//! What a line says: the numbers of all processes, the texts, and what the numbers do not tell.
+//! What a line says: the numbers of all processes and the texts.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use mp_tqdm_counters::{
@@ -9,40 +9,22 @@ use mp_tqdm_counters::{
 use mp_tqdm_render::{Estimator, Number, Row, Style};
 
 use crate::group::Group;
+use crate::note::Notes;
 use crate::process::Process;
 use crate::style::unpack_postfix;
 use crate::traits::{DESC_SET, reduction_of};
-
-/// A rank that the others passed is called silent after this long.
-const SILENT_S: f64 = 5.0;
-/// Ranks that are not there this long after a bar opened are called out of sight.
-const UNSEEN_S: f64 = 5.0;
 
 /// What is remembered of each rank from frame to frame.
 #[derive(Default)]
 pub(crate) struct Lines {
     estimators: HashMap<(BarId, Rank), Estimator>,
-    /// Each rank's count in all bars, and when it last changed.
-    moves: HashMap<Rank, (f64, f64)>,
+    pub(crate) notes: Notes,
 }
 
 impl Lines {
     pub(crate) fn forget_gone(&mut self, is_gone: impl Fn(BarId) -> bool) {
         self.estimators.retain(|(id, _), _| !is_gone(*id));
-    }
-
-    /// Takes note of which ranks are at work.
-    pub(crate) fn note_moves(&mut self, groups: &[Group], now_s: f64) {
-        let mut sums: HashMap<Rank, f64> = HashMap::new();
-        for cell in groups.iter().flat_map(|group| &group.cells) {
-            *sums.entry(cell.key.rank).or_default() += cell.n.as_f64();
-        }
-        for (rank, sum) in sums {
-            let entry = self.moves.entry(rank).or_insert((sum, now_s));
-            if entry.0.to_bits() != sum.to_bits() {
-                *entry = (sum, now_s);
-            }
-        }
+        self.notes.forget_gone(is_gone);
     }
 
     /// The rows of a bar: one, or one for each rank that asked for a line of its own.
@@ -54,7 +36,7 @@ impl Lines {
         now_s: f64,
     ) -> Vec<Row> {
         let line = combined(process, group);
-        let desc = desc_of(process, &group.view);
+        let desc = desc_of(process, &group.view, &line.ranks);
         let postfix = process
             .home
             .tables
@@ -103,7 +85,8 @@ impl Lines {
             _ => desc,
         };
         let remaining_s = self.slowest_s(group, &line, style, now_s);
-        let note = self.note(process, group, &line, now_s);
+        let reduction = reduction_of(group.view.traits, owner);
+        let note = self.notes.of(process, group, reduction, &line, now_s);
         vec![Row {
             n: number(line.n),
             total: line.total.map(number),
@@ -153,85 +136,6 @@ impl Lines {
         }
         slowest
     }
-
-    /// What the numbers alone do not tell: ranks that are missing, dead or silent.
-    fn note(&self, process: &Process, group: &Group, line: &Combined, now_s: f64) -> String {
-        let reduction = reduction_of(group.view.traits, process.home.rank);
-        let mut notes = Vec::from_iter(node_note(process, reduction));
-        let openers = line.ranks.iter().filter(|share| share.opened).count();
-        let expected = process.world.local_world as usize;
-        if !group.view.has(BY_WORKERS)
-            && openers < expected
-            && openers * 2 >= expected
-            && openers > 1
-        {
-            notes.push(format!("{openers}/{expected} ranks"));
-        }
-        if now_s - seconds(group.view.start_ns) >= UNSEEN_S
-            && let Some(seen) = seen_without_the_first(process, line)
-        {
-            notes.push(format!("{seen} of {expected} ranks visible"));
-        }
-        let best = line
-            .ranks
-            .iter()
-            .map(|share| share.n.as_f64())
-            .fold(0.0, f64::max);
-        for share in line
-            .ranks
-            .iter()
-            .filter(|share| share.opened && expected > 1)
-        {
-            let Some((_, moved_s)) = self.moves.get(&share.rank) else {
-                continue;
-            };
-            let still_s = now_s - moved_s;
-            if share.dead {
-                notes.push(format!(
-                    "rank {} died at {}",
-                    share.rank.0,
-                    share.n.as_f64()
-                ));
-            } else if share.open
-                && still_s >= SILENT_S
-                && share.n.as_f64() < best
-                && !has_met_its_total(share)
-            {
-                let n = share.n.as_f64();
-                notes.push(format!(
-                    "rank {} silent for {still_s:.0}s at {n}",
-                    share.rank.0
-                ));
-            }
-        }
-        notes.join(", ")
-    }
-}
-
-/// How many ranks this process sees, where these are few and rank 0 is not among them: each is in a
-/// container of its own, say, with a `/dev/shm` of its own. (Rank 0 itself cannot tell that from being
-/// the only one that has a bar.)
-fn seen_without_the_first(process: &Process, line: &Combined) -> Option<usize> {
-    let expected = process.world.local_world as usize;
-    if expected < 2 || process.home.role != Role::Rank {
-        return None;
-    }
-    let views = process.home.tables.processes().views();
-    let attached: HashSet<Rank> = views
-        .filter(|view| view.role == Role::Rank)
-        .map(|view| view.rank)
-        .collect();
-    // A rank that ended may have left its place to another process, but never its counts.
-    let is_first_here =
-        attached.contains(&Rank(0)) || line.ranks.iter().any(|share| share.rank == Rank(0));
-    (!is_first_here && attached.len() * 2 <= expected).then_some(attached.len())
-}
-
-/// Of which node's share a line tells, where it is not that of all.
-pub(crate) fn node_note(process: &Process, reduction: Reduction) -> Option<String> {
-    let world = process.world;
-    let is_share = reduction == Reduction::Job && world.nodes > 1;
-    is_share.then(|| format!("node {}/{}", world.node, world.nodes))
 }
 
 /// A bar's numbers, of all its processes; of a job counter on several nodes this node's share.
@@ -282,13 +186,6 @@ pub(crate) fn better_reduction(line: &Combined, reduction: Reduction) -> Option<
     }
 }
 
-/// Whether a rank is through with its share, which may be smaller than the others': it waits for them.
-fn has_met_its_total(share: &RankShare) -> bool {
-    share
-        .total
-        .is_some_and(|total| share.n.as_f64() >= total.as_f64())
-}
-
 /// Whether ranks asked for places of their own (`position=rank`).
 fn has_places(ranks: &[RankShare]) -> bool {
     let mut places = ranks
@@ -299,8 +196,9 @@ fn has_places(ranks: &[RankShare]) -> bool {
     first.is_some() && places.any(|place| place != first)
 }
 
-/// The bar's desc: the one that was set, else what the first descs of all openers begin with.
-fn desc_of(process: &Process, view: &BarView) -> String {
+/// The bar's desc: the one that was set, else what the first descs of all openers begin with, else
+/// the one that goes first and how many others there are.
+fn desc_of(process: &Process, view: &BarView, ranks: &[RankShare]) -> String {
     let Some(entry) = process.home.tables.bars().entry(view.id) else {
         return String::new();
     };
@@ -313,7 +211,13 @@ fn desc_of(process: &Process, view: &BarView) -> String {
         .trim_end_matches(|c: char| !c.is_alphanumeric())
         .to_owned();
     if common.is_empty() {
-        format!("{desc} +{}", view.other_descs)
+        let others = if view.has(BY_WORKERS) {
+            view.other_descs as usize
+        } else {
+            let openers = ranks.iter().filter(|share| share.opened).count();
+            openers.saturating_sub(1)
+        };
+        format!("{desc} +{others}")
     } else {
         common
     }

@@ -3,8 +3,9 @@
 use mp_tqdm_counters::{BarId, BarState, Cell, CellKey, FED, REPORTABLE, Value, target};
 use pyo3::prelude::*;
 
+use crate::handle::{self, Given};
+use crate::hot;
 use crate::process::{Process, attached};
-use crate::{handle, hot};
 
 /// How often the look-up starts again because bars opened or closed meanwhile.
 const TRIES: usize = 16;
@@ -14,14 +15,16 @@ pub(crate) fn count(py: Python<'_>, n: Value, bar: Option<&Bound<'_, PyAny>>) ->
     let Some(process) = attached(py)? else {
         return Ok(());
     };
-    match bar {
-        None => add_to_current(process, n),
-        Some(bar) => match named(process, bar)? {
-            Some(id) => match cell_in(process, id) {
-                Some((cell, _)) => cell.add_value(n),
-                None => process.lost_cell().0.add_value(n),
-            },
-            None => {
+    let Some(bar) = bar else {
+        add_to_current(process, n);
+        return Ok(());
+    };
+    let is_counted = match handle::given(bar) {
+        Some(Given::Off) => true,
+        Some(Given::Bar(core)) => core.report(process, n),
+        None => {
+            let id = named(process, bar)?;
+            if id.is_none() {
                 let name = handle::name_of(bar);
                 crate::number::warn_once(
                     py,
@@ -30,11 +33,26 @@ pub(crate) fn count(py: Python<'_>, n: Value, bar: Option<&Bound<'_, PyAny>>) ->
                          its reports are dropped"
                     ))?,
                 )?;
-                process.lost_cell().0.add_value(n);
             }
-        },
+            id.is_some_and(|id| add_to(process, id, n))
+        }
+    };
+    if !is_counted {
+        process.lost_cell().0.add_value(n);
     }
     Ok(())
+}
+
+/// Adds `n` to a bar of this job; false where that is over.
+pub(crate) fn add_to(process: &'static Process, id: BarId, n: Value) -> bool {
+    let found = (!process.home.tables.bars().has_ended(id)).then(|| cell_in(process, id));
+    match found.flatten() {
+        Some((cell, _)) => {
+            cell.add_value(n);
+            true
+        }
+        None => false,
+    }
 }
 
 /// Finds the bar, counts, and caches the cell for as long as no bar opens or closes.
@@ -89,15 +107,13 @@ fn cell_in(process: &'static Process, id: BarId) -> Option<(&'static Cell, bool)
     let claimed = tables
         .bars()
         .attach(&tables.cells(), key, process.home.me, &alive)?;
+    process.held.note(&claimed);
     tables.bars().entry(id)?.add_traits(FED);
     Some((claimed.cell, claimed.shared))
 }
 
-/// The open bar that a key, a desc or a bar object names: the newest of several.
+/// The open bar that a key or a desc names: the newest of several.
 fn named(process: &'static Process, bar: &Bound<'_, PyAny>) -> PyResult<Option<BarId>> {
-    if let Some(id) = handle::id_of(bar) {
-        return Ok(Some(id));
-    }
     let name: String = bar.extract().map_err(|_| {
         pyo3::exceptions::PyTypeError::new_err(
             "report_progress(bar=...) takes the key or desc of a bar, or a bar",

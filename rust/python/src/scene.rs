@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mp_tqdm_counters::{BY_WORKERS, BarId, BarState, Identity, Reduction, combine};
+use mp_tqdm_counters::{BY_WORKERS, BarId, BarState, Identity, RankShare, Reduction, combine};
 use mp_tqdm_render::{Ended, Number, OutputId, Postfix, Row, Style};
 
 use crate::group::{Group, groups};
-use crate::line::{Lines, better_reduction, combined, node_note, number, seconds};
+use crate::line::{Lines, better_reduction, combined, number, seconds};
+use crate::note::node_note;
 use crate::process::Process;
 use crate::stage::Local;
 use crate::style::Looks;
@@ -22,6 +23,8 @@ const SHORTEST_INTERVAL_S: f64 = 0.02;
 const FOREIGN_AGE_S: f64 = 1.0;
 /// The line of a worker's bar ends this long after the last worker closed it.
 const SHARDS_LINGER_S: f64 = 2.0;
+/// The line of a rank's bar that is over stays this long for an owner that has not come there yet.
+const AHEAD_S: f64 = 10.0;
 /// The tasks of `mp_tqdm(pool.imap(…))` are on their way before the bar around them is.
 const HEAD_START_NS: u64 = 500_000_000;
 
@@ -43,11 +46,13 @@ pub(crate) struct Picture {
 pub(crate) struct Scene {
     styles: HashMap<BarId, Arc<Style>>,
     lines: Lines,
-    /// Since when nobody has a worker's bar open.
+    /// Since when nobody has a worker's bar open, or a rank's that the owner has not come to.
     idle: HashMap<Identity, f64>,
+    /// Bars of ranks ahead that had their last line: what they counted waits for the owner's bar.
+    told: HashSet<BarId>,
     /// The rank's bar around each bar of workers, as it was when that was first seen.
     around: HashMap<BarId, BarId>,
-    /// Set at the end of the process: bars that no worker has open are over at once.
+    /// Set at the end of the process: bars that nobody has open are over at once.
     pub(crate) is_last: bool,
     /// What each row last said, without its times.
     said: HashMap<u64, Said>,
@@ -74,7 +79,7 @@ impl Scene {
         let groups = groups(process.home.tables);
         let bars = process.home.tables.bars();
         self.note_around(&groups);
-        self.lines.note_moves(&groups, now_s);
+        self.lines.notes.note_moves(&groups, now_s);
         self.forget_gone(|id| bars.is_gone(id));
         closing.retain(|id| !bars.is_gone(*id));
         let mut picture = Picture::default();
@@ -97,7 +102,8 @@ impl Scene {
                 interval_s = if first { asked } else { interval_s.min(asked) };
             }
             let output = local.get(&group.view.id).map(|local| local.output);
-            let ended = (end == End::Over).then(|| match leave_of(group.view.traits) {
+            let is_last = matches!(end, End::Over | End::Told);
+            let ended = is_last.then(|| match leave_of(group.view.traits) {
                 Leave::Yes => Ended::Keep,
                 Leave::IfFirst if first => Ended::Keep,
                 _ => Ended::Erase,
@@ -116,15 +122,15 @@ impl Scene {
         picture
     }
 
-    /// The last line of a bar that this process closes now, and how it should have been combined where
-    /// its end says so.
-    pub(crate) fn last_row(
+    /// The last line of a bar that this process closes now, or of each rank that has one of its own,
+    /// and how it should have been combined where its end says so.
+    pub(crate) fn last_rows(
         &mut self,
         process: &Process,
         local: &HashMap<BarId, Local>,
         id: BarId,
         now_s: f64,
-    ) -> Option<(Row, Option<&'static str>)> {
+    ) -> Option<(Vec<Row>, Option<&'static str>)> {
         let groups = groups(process.home.tables);
         // The bar may be around others: they end with it, and it is gone when they are looked at.
         self.note_around(&groups);
@@ -137,37 +143,37 @@ impl Scene {
             .iter()
             .filter(|share| share.open && share.rank != mine)
             .count();
-        let mut row = self
-            .lines
-            .rows_of(process, &group, &style, now_s)
-            .into_iter()
-            .next()?;
+        let mut rows = self.lines.rows_of(process, &group, &style, now_s);
         let reduction = reduction_of(group.view.traits, mine);
-        if unfinished > 0 && !group.view.has(BY_WORKERS) {
-            let openers = line.ranks.iter().filter(|share| share.opened).count();
-            let done = format!("({} of {openers} ranks done)", openers - unfinished);
-            row.note = match node_note(process, reduction) {
-                Some(node) => format!("{node} {done}"),
-                None => done,
-            };
-            if reduction == Reduction::Mean
-                && let Some(own) = line.ranks.iter().find(|share| share.rank == mine)
-            {
-                row.n = number(own.n);
-                row.total = own.total.map(number);
-                row.fraction = None;
+        if let [row] = &mut rows[..] {
+            if unfinished > 0 && !group.view.has(BY_WORKERS) {
+                let openers = line.ranks.iter().filter(|share| share.opened).count();
+                let done = format!("({} of {openers} ranks done)", openers - unfinished);
+                row.note = match node_note(process, reduction) {
+                    Some(node) => format!("{node} {done}"),
+                    None => done,
+                };
+                if reduction == Reduction::Mean
+                    && let Some(own) = line.ranks.iter().find(|share| share.rank == mine)
+                {
+                    row.n = number(own.n);
+                    row.total = own.total.map(number);
+                    row.fraction = None;
+                }
+            } else if row.note.ends_with("ranks") {
+                row.note = node_note(process, reduction).unwrap_or_default();
             }
-        } else if row.note.ends_with("ranks") {
-            row.note = node_note(process, reduction).unwrap_or_default();
         }
-        row.remaining_s = None;
-        row.elapsed_s = Some((now_s - row.start_s).max(0.0));
+        for row in &mut rows {
+            row.remaining_s = None;
+            row.elapsed_s = Some((now_s - row.start_s).max(0.0));
+        }
         let hint = if unfinished == 0 {
             better_reduction(&line, reduction)
         } else {
             None
         };
-        Some((row, hint))
+        Some((rows, hint))
     }
 
     fn is_still(&mut self, row: &Row) -> bool {
@@ -185,6 +191,7 @@ impl Scene {
     fn forget_gone(&mut self, is_gone: impl Fn(BarId) -> bool) {
         self.styles.retain(|id, _| !is_gone(*id));
         self.around.retain(|id, _| !is_gone(*id));
+        self.told.retain(|id| !is_gone(*id));
         self.lines.forget_gone(&is_gone);
     }
 
@@ -229,15 +236,20 @@ impl Scene {
                 return End::Live;
             }
         }
-        self.idle.remove(&view.identity);
         let is_over = view.state == BarState::Ended
             || !is_open
                 && group
                     .ids
                     .iter()
                     .all(|id| tables.bars().try_end(&tables.cells(), *id, home.me, &alive));
+        let is_numbered = view.identity.pass > 0;
+        let came_by = process.passed(view.identity.path) >= view.identity.pass;
+        if is_over && is_numbered && !came_by && process.world.local_world > 1 {
+            return self.end_ahead(group, &line.ranks, now_s);
+        }
+        self.idle.remove(&view.identity);
         // Closed here, or passed with the bar off: the copies that go on are not drawn again.
-        if view.identity.pass > 0 && process.passed(view.identity.path) >= view.identity.pass {
+        if is_numbered && came_by {
             if is_over {
                 for id in &group.ids {
                     tables.bars().free(&tables.cells(), *id, home.me, &alive);
@@ -246,6 +258,23 @@ impl Scene {
             return End::Hidden;
         }
         if is_over { End::Over } else { End::Live }
+    }
+
+    /// The end of a bar that ranks are through with before the owner came there. Its place is kept, so
+    /// that what they counted is in the owner's bar, which may yet come.
+    fn end_ahead(&mut self, group: &Group, ranks: &[RankShare], now_s: f64) -> End {
+        let end_ns = ranks.iter().map(|share| share.end_ns).max().unwrap_or(0);
+        let was_short = seconds(end_ns.saturating_sub(group.view.start_ns)) < FOREIGN_AGE_S;
+        if was_short || self.told.contains(&group.view.id) {
+            return End::Hidden;
+        }
+        let since_s = *self.idle.entry(group.view.identity).or_insert(now_s);
+        if now_s - since_s < AHEAD_S && !self.is_last {
+            return End::Live;
+        }
+        self.idle.remove(&group.view.identity);
+        self.told.extend(&group.ids);
+        End::Told
     }
 
     fn is_due(&self, process: &Process, group: &Group, style: &Style, now_s: f64) -> bool {
@@ -287,5 +316,8 @@ impl Scene {
 enum End {
     Live,
     Hidden,
+    /// Drawn for the last time; its place is given back.
     Over,
+    /// Drawn for the last time; its place is kept.
+    Told,
 }

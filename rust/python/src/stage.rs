@@ -1,21 +1,24 @@
 //! The renderer of this process: who may draw, on which outputs, and when the thread lives.
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use mp_tqdm_counters::sync::{AtomicU32, Ordering};
-use mp_tqdm_counters::{BY_WORKERS, BarId, BarState, BarView, Home, ProcessId, Role, Tables};
-use mp_tqdm_render::{Display, Driver, OutputId, Row, Style, Wait, monotonic};
+use mp_tqdm_counters::{
+    BY_WORKERS, BarId, BarState, BarView, Home, ProcessId, Role, Tables, move_up,
+};
+use mp_tqdm_render::{Display, Driver, FdSink, Output, OutputId, Row, Style, Wait, monotonic};
 
 use crate::above::Noise;
 use crate::bar::FRAMES;
-use crate::outputs::Manner;
+use crate::hot;
 use crate::process::{Process, lock};
 use crate::scene::Scene;
 use crate::style::Looks;
-use crate::turn::{Drawer, Turn};
+use crate::turn::{Drawer, OwnersSink, Turn};
 
 /// How long a closing bar waits for its last line, so that the next `print` comes after it.
 pub(crate) const LAST_FRAME: Duration = Duration::from_millis(50);
@@ -42,7 +45,7 @@ pub(crate) struct Local {
 /// Everything that is drawn with, under one lock.
 pub(crate) struct Shared {
     pub(crate) display: Display,
-    pub(crate) outputs: HashMap<(u64, u64, bool), OutputId>,
+    outputs: HashMap<(u64, u64, bool), OutputId>,
     pub(crate) local: HashMap<BarId, Local>,
     /// Bars whose last line is on its way, or out: no live line any more.
     pub(crate) closing: HashSet<BarId>,
@@ -58,13 +61,12 @@ pub(crate) struct Shared {
     pub(crate) shown: Option<(OutputId, u64)>,
     pub(crate) noise: Noise,
     /// The stream for bars that other processes opened: descriptor, and whether it is a terminal.
-    pub(crate) stream: Option<(RawFd, bool)>,
-    pub(crate) manner: Manner,
+    stream: Option<(RawFd, bool)>,
     scene: Scene,
     idle_looks: u32,
     turn: Turn,
-    pub(crate) tables: &'static Tables,
-    pub(crate) me: ProcessId,
+    tables: &'static Tables,
+    me: ProcessId,
     /// Until when nothing is drawn, because Python code writes to a terminal.
     pub(crate) held_until_s: f64,
 }
@@ -80,7 +82,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn new(home: &Home, stream: Option<(RawFd, bool)>, manner: Manner) -> Self {
+    pub(crate) fn new(home: &Home, stream: Option<(RawFd, bool)>) -> Self {
         Self {
             shared: Mutex::new(Shared {
                 display: Display::new(),
@@ -95,7 +97,6 @@ impl Stage {
                 shown: None,
                 noise: Noise::default(),
                 stream,
-                manner,
                 scene: Scene::default(),
                 idle_looks: 0,
                 turn: Turn::default(),
@@ -324,15 +325,15 @@ impl Shared {
         drawer != Drawer::Other
     }
 
-    /// The last line of a bar that this process closes now; see [`Scene::last_row`].
-    pub(crate) fn last_row(
+    /// The last lines of a bar that this process closes now; see [`Scene::last_rows`].
+    pub(crate) fn last_rows(
         &mut self,
         process: &Process,
         id: BarId,
         now_s: f64,
-    ) -> Option<(Row, Option<&'static str>)> {
+    ) -> Option<(Vec<Row>, Option<&'static str>)> {
         let Self { scene, local, .. } = self;
-        scene.last_row(process, local, id, now_s)
+        scene.last_rows(process, local, id, now_s)
     }
 
     /// Whether there is anything to draw on: not where the display is forced off.
@@ -350,5 +351,46 @@ impl Shared {
     /// Whether the bar's line is the outermost one.
     pub(crate) fn is_first(&self, id: BarId) -> bool {
         self.first.is_none_or(|first| first == id)
+    }
+
+    /// The output for a stream of this process: one for each terminal or file, however many
+    /// descriptors lead to it.
+    pub(crate) fn output_of(&mut self, descriptor: RawFd, is_terminal: bool) -> Option<OutputId> {
+        let copy = hot::duplicate(descriptor).ok()?;
+        let file = std::fs::File::from(copy);
+        let meta = file.metadata().ok()?;
+        let key = (meta.dev(), meta.ino(), is_terminal);
+        if let Some(known) = self.outputs.get(&key)
+            && self.display.has_output(*known)
+        {
+            return Some(*known);
+        }
+        let sink = Box::new(OwnersSink {
+            sink: FdSink::new(OwnedFd::from(file)).moved(move_up),
+            tables: self.tables,
+            me: self.me,
+        });
+        let output = if is_terminal {
+            Output::terminal(sink)
+        } else {
+            Output::log(sink)
+        };
+        let next = self.outputs.values().map(|id| id.0 + 1).max().unwrap_or(1);
+        let id = OutputId(next);
+        self.display.add_output(id, output);
+        self.outputs.insert(key, id);
+        if is_terminal {
+            self.devices.insert(id, meta.rdev());
+        }
+        Some(id)
+    }
+
+    fn default_output(&mut self) -> Option<OutputId> {
+        if self.default_output.is_none()
+            && let Some((descriptor, is_terminal)) = self.stream.take()
+        {
+            self.default_output = self.output_of(descriptor, is_terminal);
+        }
+        self.default_output
     }
 }

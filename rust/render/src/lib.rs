@@ -44,7 +44,6 @@ mod field;
 mod figures;
 mod float_text;
 mod interval;
-mod json;
 mod line;
 mod lines;
 mod memory;

@@ -1,0 +1,394 @@
+//! What the numbers of a line do not tell: ranks that are missing, dead, silent or slow.
+
+use std::collections::{HashMap, HashSet};
+
+use mp_tqdm_counters::{BY_WORKERS, BarId, Combined, Rank, RankShare, Reduction, Role};
+
+use crate::group::Group;
+use crate::line::seconds;
+use crate::pace::{self, Pace};
+use crate::process::Process;
+
+/// A rank that the others passed is called silent after this long.
+pub(crate) const SILENT_S: f64 = 5.0;
+/// The others went on without a rank if one of them counted this long after it.
+const AHEAD_S: f64 = SILENT_S / 2.0;
+/// Ranks that are not there this long after a bar opened are called out of sight.
+const UNSEEN_S: f64 = 5.0;
+/// What is remembered of each rank from frame to frame.
+#[derive(Default)]
+pub(crate) struct Notes {
+    /// Each rank's count in all bars, and when it last changed.
+    moves: HashMap<Rank, (f64, f64)>,
+    paces: HashMap<(BarId, Rank), Pace>,
+}
+
+impl Notes {
+    pub(crate) fn forget_gone(&mut self, is_gone: impl Fn(BarId) -> bool) {
+        self.paces.retain(|(id, _), _| !is_gone(*id));
+    }
+
+    /// Takes note of which ranks are at work, in whatever bar.
+    pub(crate) fn note_moves(&mut self, groups: &[Group], now_s: f64) {
+        let mut sums: HashMap<Rank, f64> = HashMap::new();
+        for cell in groups.iter().flat_map(|group| &group.cells) {
+            *sums.entry(cell.key.rank).or_default() += cell.n.as_f64();
+        }
+        for (rank, sum) in sums {
+            let entry = self.moves.entry(rank).or_insert((sum, now_s));
+            if entry.0.to_bits() != sum.to_bits() {
+                *entry = (sum, now_s);
+            }
+        }
+    }
+
+    /// What stands behind the numbers of a bar's line.
+    pub(crate) fn of(
+        &mut self,
+        process: &Process,
+        group: &Group,
+        reduction: Reduction,
+        line: &Combined,
+        now_s: f64,
+    ) -> String {
+        let mut notes = Vec::from_iter(node_note(process, reduction));
+        let expected = process.world.local_world as usize;
+        // Workers share a loop among them as it comes: none is behind another.
+        if expected > 1 && !group.view.has(BY_WORKERS) {
+            let openers = line.ranks.iter().filter(|share| share.opened).count();
+            if openers < expected && openers * 2 >= expected && openers > 1 {
+                notes.push(format!("{openers}/{expected} ranks"));
+            }
+            if now_s - seconds(group.view.start_ns) >= UNSEEN_S
+                && let Some(seen) = seen_without_the_first(process, line)
+            {
+                notes.push(format!("{seen} of {expected} ranks visible"));
+            }
+            notes.extend(self.of_ranks(group.view.id, reduction, &line.ranks, now_s));
+        }
+        notes.join(", ")
+    }
+
+    fn of_ranks(
+        &mut self,
+        id: BarId,
+        reduction: Reduction,
+        ranks: &[RankShare],
+        now_s: f64,
+    ) -> Vec<String> {
+        let best = ranks
+            .iter()
+            .map(|share| share.n.as_f64())
+            .fold(f64::NEG_INFINITY, f64::max);
+        for share in ranks.iter().filter(|share| share.opened) {
+            let n = share.n.as_f64();
+            let pace = self.paces.entry((id, share.rank));
+            pace.or_insert_with(|| Pace::new(share, best, now_s))
+                .note(n, best, now_s);
+        }
+        let at_work = ranks.iter().filter(|share| is_at_work(share));
+        let totals: Vec<(Rank, f64)> = at_work
+            .filter_map(|share| Some((share.rank, share.total?.as_f64())))
+            .collect();
+        let slow = pace::slow(&mut self.paces, id, &totals, now_s);
+        let here = ranks
+            .iter()
+            .filter_map(|share| self.paces.get(&(id, share.rank)));
+        let moved_s = here
+            .map(|pace| pace.moved_s)
+            .fold(f64::NEG_INFINITY, f64::max);
+        let mut open = ranks.iter().filter(|share| share.open);
+        let nobody_moves = open.all(|share| self.still_s(share.rank, now_s) >= SILENT_S);
+        ranks
+            .iter()
+            .filter(|share| share.opened)
+            .filter_map(|share| {
+                let (rank, n) = (share.rank.0, share.n.as_f64());
+                if share.dead {
+                    return Some(format!("rank {rank} died at {n}"));
+                }
+                let still_s = self.still_s(share.rank, now_s);
+                let pace = self.paces.get(&(id, share.rank))?;
+                // The others went on without it; or all wait, one step ahead of it, and it is no rank
+                // at work in another bar that they wait for.
+                let was_passed = best > n
+                    && best > pace.best
+                    && (moved_s - pace.moved_s >= AHEAD_S || nobody_moves && pace.best <= n);
+                // Of a counter of the job a rank may only be the one that shows it.
+                let has_part = reduction != Reduction::Job || share.n != share.initial;
+                if is_at_work(share) && has_part && was_passed && still_s >= SILENT_S {
+                    return Some(format!("rank {rank} silent for {still_s:.0}s at {n}"));
+                }
+                (slow == Some(share.rank)).then(|| format!("rank {rank} slow at {n}"))
+            })
+            .collect()
+    }
+
+    /// For how long a rank has counted in no bar.
+    fn still_s(&self, rank: Rank, now_s: f64) -> f64 {
+        self.moves
+            .get(&rank)
+            .map_or(0.0, |(_, moved_s)| now_s - moved_s)
+    }
+}
+
+/// Of which node's share a line tells, where it is not that of all.
+pub(crate) fn node_note(process: &Process, reduction: Reduction) -> Option<String> {
+    let world = process.world;
+    let is_share = reduction == Reduction::Job && world.nodes > 1;
+    is_share.then(|| format!("node {}/{}", world.node, world.nodes))
+}
+
+/// How many ranks this process sees, where these are few and rank 0 is not among them: each is in a
+/// container of its own, say, with a `/dev/shm` of its own. (Rank 0 itself cannot tell that from being
+/// the only one that has a bar.)
+fn seen_without_the_first(process: &Process, line: &Combined) -> Option<usize> {
+    let expected = process.world.local_world as usize;
+    if expected < 2 || process.home.role != Role::Rank {
+        return None;
+    }
+    let views = process.home.tables.processes().views();
+    let attached: HashSet<Rank> = views
+        .filter(|view| view.role == Role::Rank)
+        .map(|view| view.rank)
+        .collect();
+    // A rank that ended may have left its place to another process, but never its counts.
+    let is_first_here =
+        attached.contains(&Rank(0)) || line.ranks.iter().any(|share| share.rank == Rank(0));
+    (!is_first_here && attached.len() * 2 <= expected).then_some(attached.len())
+}
+
+/// Whether the rank has the bar open, and something left to do in it.
+fn is_at_work(share: &RankShare) -> bool {
+    let is_done = share
+        .total
+        .is_some_and(|total| share.n.as_f64() >= total.as_f64());
+    share.opened && share.open && !is_done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mp_tqdm_counters::Value;
+
+    const BAR: BarId = BarId {
+        index: 0,
+        generation: 0,
+    };
+
+    fn share(rank: u16, n: i64, total: i64) -> RankShare {
+        RankShare {
+            rank: Rank(rank),
+            n: Value::Int(n),
+            total: Some(Value::Int(total)),
+            initial: Value::ZERO,
+            open: true,
+            opened: true,
+            dead: false,
+            start_ns: 0,
+            end_ns: 0,
+            own_line: false,
+            position: None,
+        }
+    }
+
+    /// What is said at each second, where rank r does `rates(r, second)` items a second of `totals[r]`.
+    fn said(
+        seconds: i64,
+        totals: &[i64],
+        rates: impl Fn(usize, i64) -> i64,
+    ) -> Vec<(i64, Vec<String>)> {
+        let mut notes = Notes::default();
+        let mut done = vec![0; totals.len()];
+        let mut said = Vec::new();
+        for tenth in 0..=10 * seconds {
+            let now_s = tenth as f64 / 10.0;
+            let mut ranks = Vec::new();
+            for (rank, total) in totals.iter().enumerate() {
+                let step = rates(rank, tenth / 10);
+                // In steps of one tenth where there is less than one item in it.
+                if tenth > 0 {
+                    done[rank] += step * tenth / 10 - step * (tenth - 1) / 10;
+                }
+                let n = done[rank].min(*total);
+                let number = u16::try_from(rank).unwrap();
+                let entry = notes.moves.entry(Rank(number)).or_insert((0.0, now_s));
+                if entry.0 != n as f64 {
+                    *entry = (n as f64, now_s);
+                }
+                ranks.push(share(number, n, *total));
+            }
+            let new = notes.of_ranks(BAR, Reduction::Mean, &ranks, now_s);
+            if tenth % 10 == 0 {
+                said.push((tenth / 10, new));
+            }
+        }
+        said
+    }
+
+    fn words(said: &[(i64, Vec<String>)]) -> Vec<String> {
+        let all = said.iter().flat_map(|(_, notes)| notes);
+        all.map(|note| note.split(' ').take(3).collect::<Vec<_>>().join(" "))
+            .collect()
+    }
+
+    #[test]
+    fn a_rank_at_half_the_rate_is_slow_after_some_seconds() {
+        let said = said(20, &[10_000; 4], |rank, _| if rank == 2 { 20 } else { 40 });
+        assert_eq!(words(&said[..5]), [""; 0]);
+        assert_eq!(words(&said[6..]), vec!["rank 2 slow"; 15]);
+        assert_eq!(said[10].1, ["rank 2 slow at 200"]);
+    }
+
+    #[test]
+    fn a_rank_with_more_to_do_is_not_slow_nor_one_that_is_a_little_slower() {
+        let uneven = [1000, 1000, 4000];
+        assert_eq!(words(&said(20, &uneven, |_, _| 40)), [""; 0]);
+        let almost = |rank, _| if rank == 2 { 36 } else { 40 };
+        assert_eq!(words(&said(20, &[10_000; 3], almost)), [""; 0]);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_slow_rank_with_less_to_do() {
+        let rates = |rank, _| if rank == 2 { 20 } else { 40 };
+        assert_eq!(words(&said(20, &[4000, 4000, 2000], rates)), [""; 0]);
+    }
+
+    #[test]
+    fn a_rank_that_keeps_up_again_is_not_slow_any_more() {
+        let said = said(60, &[100_000; 3], |rank, second| {
+            if rank == 2 && second < 20 { 20 } else { 40 }
+        });
+        assert_eq!(words(&said[15..=20]), vec!["rank 2 slow"; 6]);
+        assert_eq!(words(&said[50..]), [""; 0]);
+        // It changes once, and does not come and go.
+        let is_named: Vec<bool> = said.iter().map(|(_, notes)| !notes.is_empty()).collect();
+        assert_eq!(
+            is_named.windows(2).filter(|two| two[0] != two[1]).count(),
+            2
+        );
+    }
+
+    #[test]
+    fn ranks_that_take_turns_are_not_slow() {
+        // Each second another one does nothing: as a long step now and then.
+        let said = said(40, &[100_000; 4], |rank, second| {
+            if second % 4 == rank as i64 { 0 } else { 40 }
+        });
+        assert_eq!(words(&said), [""; 0]);
+    }
+
+    #[test]
+    fn a_rank_that_stops_is_silent_once_the_others_passed_it() {
+        let said = said(20, &[10_000; 3], |rank, second| {
+            if rank == 1 && second >= 10 { 0 } else { 40 }
+        });
+        assert_eq!(words(&said[..15]), [""; 0]);
+        assert_eq!(said[16].1, ["rank 1 silent for 6s at 396"]);
+        assert_eq!(words(&said[16..]), vec!["rank 1 silent"; 5]);
+    }
+
+    #[test]
+    fn ranks_that_all_wait_are_not_silent() {
+        // One is behind, and nobody counts any more: at a barrier.
+        let said = said(20, &[10_000; 2], |rank, second| match rank {
+            _ if second >= 4 => 0,
+            0 => 40,
+            _ => 37,
+        });
+        assert_eq!(words(&said), [""; 0]);
+    }
+
+    #[test]
+    fn where_all_wait_the_one_that_was_passed_last_is_silent() {
+        // The others began the next item, and wait for it there.
+        let rates = |rank, second| i64::from(second < 10 + i64::from(rank != 1));
+        let said = said(30, &[1000; 3], rates);
+        assert_eq!(said[30].1.len(), 1);
+        assert!(said[30].1[0].starts_with("rank 1 silent for "), "{said:?}");
+        assert!(said[30].1[0].ends_with("s at 9"), "{said:?}");
+    }
+
+    #[test]
+    fn ranks_that_wait_for_one_at_work_elsewhere_are_not_silent() {
+        let mut notes = Notes::default();
+        for second in 0..30 {
+            let now_s = f64::from(second);
+            notes.moves.insert(Rank(0), (now_s, now_s));
+            for rank in [Rank(1), Rank(2)] {
+                notes.moves.entry(rank).or_insert((0.0, now_s));
+            }
+            let last = if second > 0 { 22 } else { 20 };
+            let ranks = [share(0, 20, 100), share(1, 21, 100), share(2, last, 100)];
+            assert_eq!(notes.of_ranks(BAR, Reduction::Mean, &ranks, now_s), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn a_rank_that_is_through_is_neither_silent_nor_slow() {
+        let said = said(20, &[100, 10_000, 10_000], |_, _| 40);
+        assert_eq!(words(&said), [""; 0]);
+    }
+
+    #[test]
+    fn a_rank_that_counts_elsewhere_is_not_silent() {
+        let mut notes = Notes::default();
+        for second in 0..20 {
+            let now_s = f64::from(second);
+            notes.moves.insert(Rank(0), (now_s, now_s));
+            let ranks = [share(0, 3, 100), share(1, 3 + i64::from(second), 100)];
+            assert_eq!(notes.of_ranks(BAR, Reduction::Mean, &ranks, now_s), [""; 0]);
+        }
+        // It stopped there as well.
+        let ranks = [share(0, 3, 100), share(1, 60, 100)];
+        assert_eq!(
+            notes.of_ranks(BAR, Reduction::Mean, &ranks, 25.0),
+            ["rank 0 silent for 6s at 3"]
+        );
+    }
+
+    #[test]
+    fn a_rank_that_only_shows_a_counter_of_the_job_is_not_silent() {
+        for (reduction, is_silent) in [(Reduction::Job, false), (Reduction::Mean, true)] {
+            let mut notes = Notes::default();
+            let mut said = Vec::new();
+            for second in 0..20 {
+                notes.moves.entry(Rank(0)).or_insert((0.0, 0.0));
+                let ranks = [share(0, 0, 100), share(1, second, 100)];
+                said = notes.of_ranks(BAR, reduction, &ranks, second as f64);
+            }
+            assert_eq!(
+                said.iter().any(|note| note.contains("rank 0 silent")),
+                is_silent
+            );
+        }
+    }
+
+    #[test]
+    fn a_rank_that_goes_on_after_a_long_stop_is_not_slow() {
+        let said = said(40, &[100_000; 3], |rank, second| {
+            if rank == 1 && (10..18).contains(&second) {
+                0
+            } else {
+                40
+            }
+        });
+        let found = words(&said);
+        assert!(
+            found.iter().all(|word| word == "rank 1 silent"),
+            "{found:?}"
+        );
+        assert_eq!(words(&said[18..]), [""; 0]);
+    }
+
+    #[test]
+    fn ranks_that_take_long_for_an_item_can_be_slow() {
+        // Eight seconds an item, and sixteen.
+        let said = said(200, &[100; 3], |rank, second| {
+            let every = if rank == 0 { 16 } else { 8 };
+            i64::from(second % every == every - 1)
+        });
+        assert!(words(&said[150..]).iter().any(|word| word == "rank 0 slow"));
+        assert!(!words(&said).iter().any(|word| word == "rank 1 slow"));
+    }
+}

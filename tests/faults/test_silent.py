@@ -1,0 +1,117 @@
+"""A rank that hangs is named in the line, with count and seconds; one that has a reason is not."""
+
+import re
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.polling import wait_until
+from support.ranks import Ranks
+from support.terminal import Terminal
+
+pytestmark = [pytest.mark.faults, pytest.mark.once, pytest.mark.slow]
+
+Program = Callable[..., list[str]]
+
+# Each rank counts on, but for the one that waits in a collective, say.
+COUNT_OR_WAIT = """
+    import sys, time
+    from mp_tqdm import mp_tqdm
+    from steps import may_go, rank, stop
+
+    with mp_tqdm(total=1_000_000, desc="train") as bar:
+        stop("open")
+        while not may_go("end"):
+            bar.update()
+            time.sleep(0.01)
+            if bar.n == 20:
+                stop("counted")
+                if rank == 1 and sys.argv[1] == "stuck":
+                    stop("end")
+"""
+
+
+@pytest.mark.faults("F9")
+@pytest.mark.parametrize("how", ["stopped", "stuck"])
+def test_a_rank_that_hangs_is_named_with_its_count_and_seconds(
+    program: Program, tmp_path: Path, how: str
+) -> None:
+    command = program(COUNT_OR_WAIT, how)
+    with Terminal(columns=140) as terminal, Ranks(tmp_path, command, 3, terminal) as ranks:
+        ranks.pass_by("open")
+        ranks.arrive("counted")
+        if how == "stopped":
+            terminal.send_signal(signal.SIGSTOP, 1)
+        ranks.go("counted")
+        terminal.wait_for(
+            lambda screen: re.search(r"train: .*, rank 1 silent for [5-9]s at 20\b", screen.text())
+        )
+        assert "rank 0 " not in terminal.text()
+        assert "rank 2 " not in terminal.text()
+        # The seconds go on.
+        terminal.wait_for(
+            lambda screen: re.search(r"rank 1 silent for (?!5)\d+s at 20\b", screen.text())
+        )
+        if how == "stopped":
+            terminal.send_signal(signal.SIGCONT, 1)
+            wait_until(lambda: "rank 1" not in terminal.text(), "the rank to be at work again")
+        ranks.go("end")
+        assert terminal.wait() == 0
+
+
+@pytest.mark.faults("F9")
+def test_ranks_that_wait_for_one_that_works_elsewhere_are_not_silent(
+    program: Program, tmp_path: Path
+) -> None:
+    # Rank 0 validates alone; the others wait for it, one of them an item behind.
+    command = program("""
+        import time
+        from mp_tqdm import mp_tqdm
+        from steps import rank, stop
+
+        with mp_tqdm(total=100, desc="train") as bar:
+            bar.update(20 + rank)
+            stop("counted")
+            if rank == 0:
+                for item in mp_tqdm(range(1000), desc="validate", leave=False):
+                    time.sleep(0.01)
+                    if item == 800:
+                        print("enough", flush=True)
+            stop("validated")
+            bar.update(80 - rank)
+            stop("trained")
+    """)
+    with Terminal(columns=140) as terminal, Ranks(tmp_path, command, 3, terminal) as ranks:
+        ranks.pass_by("counted")
+        # Eight seconds of its work, in which it is the one with the lowest count.
+        terminal.wait_for(lambda screen: "enough" in screen.text())
+        ranks.pass_by("validated", "trained")
+        assert terminal.wait() == 0
+        said = [line for frame in terminal.frames() for line in frame.lines]
+        assert any("validate:" in line for line in said)
+        assert not [line for line in said if re.search(r"rank \d", line)]
+        assert "| 100/100 [" in terminal.text()
+
+
+def test_a_rank_that_the_others_will_wait_for_is_named_slow(
+    program: Program, tmp_path: Path
+) -> None:
+    command = program("""
+        import time
+        from mp_tqdm import mp_tqdm
+        from steps import may_go, rank, stop
+
+        with mp_tqdm(total=10_000, desc="shard") as bar:
+            stop("open")
+            while not may_go("end"):
+                bar.update()
+                time.sleep(0.05 if rank == 2 else 0.02)
+    """)
+    with Terminal(columns=140) as terminal, Ranks(tmp_path, command, 3, terminal) as ranks:
+        ranks.pass_by("open")
+        terminal.wait_for(lambda screen: re.search(r"shard: .*, rank 2 slow at \d+", screen.text()))
+        assert not re.search(r"rank [01]", terminal.text())
+        ranks.go("end")
+        assert terminal.wait() == 0

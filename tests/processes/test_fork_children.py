@@ -1,0 +1,130 @@
+"""What processes count that were forked, by whatever call and wherever in a loop, is exact."""
+
+from collections.abc import Callable
+
+from support import programs
+from support.terminal import Terminal
+
+Program = Callable[..., list[str]]
+
+
+def printed(command: list[str]) -> list[str]:
+    """What a program printed, line by line; it has to end well and to say nothing of errors."""
+    process = programs.run(command, env=programs.environment(MP_TQDM_MODE="off"))
+    assert process.returncode == 0, process.stderr
+    assert process.stderr == ""
+    return process.stdout.splitlines()
+
+
+def test_fork_children_of_every_kind_count(program: Program) -> None:
+    lines = printed(
+        program("""
+            import ctypes, os
+            from mp_tqdm import mp_tqdm, report_progress
+
+            libc = ctypes.PyDLL(None)
+            forks = [os.fork, libc.fork, libc._Fork]
+            bar = mp_tqdm()
+            bar.update()
+            report_progress(2)
+            for fork in forks:
+                for _ in range(20):
+                    child = fork()
+                    if not child:
+                        for _ in range(10):
+                            bar.update()
+                            report_progress()
+                        os._exit(0)
+                    assert os.waitpid(child, 0)[1] == 0
+                print(bar.n, bar.n_own)
+        """)
+    )
+    assert lines == ["403 3", "803 3", "1203 3"]
+
+
+def test_a_fork_in_a_loop_body_counts_what_each_process_does(program: Program) -> None:
+    lines = printed(
+        program("""
+            import ctypes, os
+            from mp_tqdm import mp_tqdm
+
+            for fork in (os.fork, ctypes.PyDLL(None)._Fork):
+                bar = mp_tqdm(range(100))
+                child = None
+                for item in bar:
+                    if item == 49:
+                        child = fork()
+                if child == 0:
+                    print(bar.n_own, flush=True)
+                    os._exit(0)
+                assert os.waitpid(child, 0)[1] == 0
+                print(bar.n_own, bar.n, flush=True)
+        """)
+    )
+    # The child was handed item 49 as well and finishes it: 49 to 99. The parent's bar is over when
+    # its loop is, whether the child is behind or ahead.
+    assert lines[0::2] == ["51", "51"]
+    assert [line.split()[0] for line in lines[1::2]] == ["100", "100"]
+
+
+def test_forks_in_every_body_of_a_loop_leave_its_count_exact(program: Program) -> None:
+    lines = printed(
+        program("""
+            import os
+            from mp_tqdm import mp_tqdm
+
+            bar = mp_tqdm(range(100))
+            children = []
+            seen = []
+            for item in bar:
+                child = os.fork()
+                if not child:
+                    bar.update(3)
+                    os._exit(0)
+                os.waitpid(child, 0)
+                seen.append(bar.n)
+            print(seen == [4 * item + 3 for item in range(100)], bar.n)
+        """)
+    )
+    assert lines == ["True 400"]
+
+
+def test_two_threads_that_fork_together_have_no_renderer_at_any_fork(
+    terminal: Terminal, program: Program
+) -> None:
+    terminal.start(
+        program("""
+            import os, threading, warnings
+            from pathlib import Path
+
+            alive = []
+            def look():
+                names = [(task / "comm").read_text() for task in Path("/proc/self/task").iterdir()]
+                alive.append(sum(name.startswith("mp-tqdm") for name in names))
+            # Registered first, so called last before a fork.
+            os.register_at_fork(before=look)
+
+            from mp_tqdm import mp_tqdm
+            warnings.simplefilter("ignore", DeprecationWarning)
+            bar = mp_tqdm(total=100, mininterval=0.01)
+
+            def fork():
+                for _ in range(50):
+                    child = os.fork()
+                    if not child:
+                        bar.update()
+                        os._exit(0)
+                    assert os.waitpid(child, 0)[1] == 0
+
+            threads = [threading.Thread(target=fork) for _ in range(2)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            n = bar.n
+            bar.close()
+            print(len(alive), sum(alive), n)
+        """)
+    )
+    assert terminal.wait() == 0
+    assert terminal.lines()[-1] == "100 0 100"
