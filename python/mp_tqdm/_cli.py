@@ -33,6 +33,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         _run.main(given[1:])
         return 0
+    try:
+        return _command(given)
+    except KeyboardInterrupt:
+        # What is left is to end quietly: a second ^C must not show a traceback.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return INTERRUPTED
+
+
+def _command(given: Sequence[str]) -> int:
+    """Runs one of the package's own commands."""
+    if given[:1] == ["pipe"]:
+        from mp_tqdm import _pipe
+
+        return _pipe.main(given[1:])
     parser = argparse.ArgumentParser(
         prog="python -m mp_tqdm",
         description="One progress bar for a whole training or data job.",
@@ -64,20 +78,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="run a script, or -m and a module, with tqdm's bars replaced by mp_tqdm's",
         usage="python -m mp_tqdm run (SCRIPT | -m MODULE) [ARGUMENT ...]",
     )
+    commands.add_parser(
+        "pipe",
+        help="copy stdin to stdout with a bar, as `python -m tqdm`; --help shows its options",
+    )
     chosen = parser.parse_args(given)
     if chosen.command in {None, "run"}:
         parser.print_help()
         return 0
-    try:
-        if chosen.command == "doctor":
-            from mp_tqdm import _doctor
+    if chosen.command == "doctor":
+        from mp_tqdm import _doctor
 
-            return _doctor.main(as_json=chosen.json, patience_s=chosen.wait)
-        from mp_tqdm import _demo
+        return _doctor.main(as_json=chosen.json, patience_s=chosen.wait)
+    from mp_tqdm import _demo
 
-        _demo.main()
-    except KeyboardInterrupt:
-        # What is left is to end quietly: a second ^C must not show a traceback.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        return INTERRUPTED
+    _demo.main()
     return 0
