@@ -89,8 +89,7 @@ def test_each_agent_is_a_node_with_one_line_and_its_share(
         assert f"| {n}/500 [" in text, shown
         assert text.count("job:") == 1, shown
     for screen in shown:
-        assert sum("loop: 100%" in line for line in screen) == 1, shown
-        assert len(screen) == 2, shown
+        assert [line[:10] for line in screen if "loop:" in line] == ["loop: 100%"], shown
 
 
 RESTARTED = (
@@ -123,6 +122,11 @@ RESTARTED = (
 )
 
 
+def last_line(terminal: Terminal) -> str:
+    """The job's last line; behind it an agent may have said that the other one left first."""
+    return [line for line in terminal.lines() if line.startswith("job:")][-1]
+
+
 def generations(place: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What the ranks of the first and of the second generation told; memory of neither is left."""
     lines = told(place)
@@ -145,8 +149,8 @@ def test_the_generation_after_a_killed_rank_goes_on_from_its_initial_count(
     assert [line["n"] for line in first] == [40, 40]
     assert [line["n"] for line in second] == [100, 100]
     assert [line["own"] for line in second] == [30, 30]
-    assert terminal.lines()[-1].startswith("job: 100%|"), terminal.text()
-    assert "| 100/100 [" in terminal.lines()[-1], terminal.text()
+    assert last_line(terminal).startswith("job: 100%|"), terminal.text()
+    assert "| 100/100 [" in last_line(terminal), terminal.text()
 
 
 @pytest.mark.faults("F15")
@@ -164,7 +168,7 @@ def test_a_generation_of_another_size_goes_on_from_its_initial_count(
         agent(other, script, tmp_path, *options)
         for terminal in (one, other):
             assert terminal.wait(WATCHDOG_S) == 0, terminal.text()
-        ends = sorted(terminal.lines()[-1] for terminal in (one, other))
+        ends = [last_line(terminal) for terminal in (one, other)]
     first, second = generations(tmp_path)
     assert [(line["n"], line["world"]) for line in first] == [(40, 1)]
     assert [(line["own"], line["world"]) for line in second] == [(30, 2), (30, 2)]
