@@ -1,5 +1,6 @@
 """A file, pipe or log gets whole lines now and then, with nothing in them that moves a cursor."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -106,6 +107,65 @@ def test_the_mode_can_be_forced(program: Program, mode: str, expected: str) -> N
         MP_TQDM_MODE=mode,
     )
     assert re.fullmatch(expected, text), repr(text)
+
+
+def test_json_is_one_object_a_line(program: Program) -> None:
+    text = stderr_of(
+        program("""
+            import time
+            from mp_tqdm import mp_tqdm
+            for _ in mp_tqdm(range(2), desc="outer", mininterval=0.05):
+                with mp_tqdm(total=10, desc='in "ner', mininterval=0.05, colour="red") as bar:
+                    for number in range(10):
+                        bar.set_postfix(loss=0.25, name="x\\n")
+                        bar.update()
+                        time.sleep(0.02)
+        """),
+        MP_TQDM_MODE="json",
+    )
+    objects = [json.loads(line) for line in text.splitlines()]
+    assert {tuple(one) for one in objects} == {
+        ("desc", "n", "total", "fraction", "elapsed_s", "remaining_s", "rate", "unit", "postfix",
+         "note", "ended"),
+    }  # fmt: skip
+    assert [(one["desc"], one["n"]) for one in objects if one["ended"]] == [
+        *[('in "ner', 10)] * 2,
+        ("outer", 2),
+    ]
+    inner = next(one for one in objects if one["ended"])
+    assert inner["postfix"] == {"loss": 0.25, "name": "x\n"}
+    assert (inner["total"], inner["fraction"], inner["unit"], inner["note"]) == (10, 1, "it", "")
+    assert inner["rate"] > 0 < inner["elapsed_s"]
+    assert any(not one["ended"] for one in objects)
+
+
+@pytest.mark.parametrize(
+    ("changes", "has_colours"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, True)],
+)
+def test_no_color_is_heard_on_terminals(
+    program: Program, changes: dict[str, str], has_colours: bool
+) -> None:
+    text = stderr_of(
+        program("""
+            from mp_tqdm import mp_tqdm
+            for _ in mp_tqdm(range(10), colour="red", bar_format="{l_bar}{bar}\x1b[32m{r_bar}"):
+                pass
+        """),
+        MP_TQDM_MODE="tty",
+        **changes,
+    )
+    assert ("\x1b[31m" in text, "\x1b[32m" in text) == (has_colours, has_colours)
+    assert "███" in text
+
+
+def test_ascii_can_be_asked_for_by_the_environment(program: Program) -> None:
+    command = program("""
+        from mp_tqdm import mp_tqdm
+        for _ in mp_tqdm(range(10)):
+            pass
+    """)
+    assert "100%|##########|" in stderr_of(command, MP_TQDM_ASCII="1")
 
 
 def test_a_reader_that_is_gone_changes_nothing(program: Program) -> None:

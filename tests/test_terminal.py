@@ -181,7 +181,7 @@ def test_more_bars_than_rows_say_how_many_are_hidden(program: Program) -> None:
                 print("end")
             """)
         )
-        terminal.wait_for(lambda screen: "more hidden" in screen.text())
+        terminal.wait_for(lambda screen: "(5 more hidden)" in screen.text())
         lines = [line for line in terminal.visible() if line]
         assert [line.split(":")[0] for line in lines[:4]] == [f"bar {n}" for n in range(4)]
         assert "(5 more hidden)" in lines[4]

@@ -312,6 +312,8 @@ def attach(
     directories: Sequence[str],
     world: tuple[int, int, int, int],
     stream: tuple[int, bool] | None = None,
+    log: Literal["lines", "json"] = "lines",
+    colours: bool = True,
     interactive: bool = False,
     inherit: bool = False,
 ) -> int | tuple[int, int, str, list[str]]:
@@ -326,6 +328,8 @@ def attach(
         directories: Where a segment may lie, best first.
         world: Ranks on this node, ranks in all, this node's number, nodes.
         stream: Where bars of other processes are drawn: descriptor, and whether it is a terminal.
+        log: What is written to what is no terminal: lines as on one, or JSON objects.
+        colours: Whether terminals get any.
         interactive: Whether somebody types into this process: what did not move is left alone.
         inherit: Whether to use the segment that a fork left mapped.
 

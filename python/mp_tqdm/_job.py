@@ -153,6 +153,8 @@ def _enter(identity: _env.Identity, follows_workers: bool) -> int | tuple[int, i
         directories=directories(os.environ),
         world=(identity.local_world, identity.world, identity.node, identity.nodes),
         stream=_streams.descriptor(sys.stderr) if _streams.mode() != "off" else None,
+        log="json" if _streams.mode() == "json" else "lines",
+        colours=_streams.has_colours(),
         interactive=hasattr(sys, "ps1") or bool(sys.flags.interactive),
         inherit=inherited is not None and inherited[3] == job,
     )

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-MODES = ("off", "lines", "tty")
+MODES = ("off", "lines", "json", "tty")
 
 
 def mode() -> str:
@@ -46,9 +46,14 @@ def descriptor(file: Any) -> tuple[int, bool] | None:
     except (AttributeError, OSError, ValueError):
         return None
     forced = mode()
-    if forced in ("lines", "tty"):
+    if forced:
         is_terminal = forced == "tty"
     return number, is_terminal
+
+
+def has_colours() -> bool:
+    """Whether lines on a terminal may be coloured (https://no-color.org, https://force-color.org)."""
+    return bool(os.environ.get("FORCE_COLOR")) or not os.environ.get("NO_COLOR")
 
 
 def is_terminal(file: Any) -> bool:
@@ -66,9 +71,9 @@ def is_terminal(file: Any) -> bool:
 
 
 def supports_unicode(file: Any) -> bool:
-    """Whether block characters can be written to `file`: its encoding is a UTF one."""
+    """Whether block characters may be written to `file`: its encoding is a UTF one."""
     encoding = getattr(file, "encoding", None)
-    if not encoding:
+    if not encoding or os.environ.get("MP_TQDM_ASCII") == "1":
         return False
     name = str(encoding).lower()
     return name.startswith("utf") or name == "u8"

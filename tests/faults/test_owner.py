@@ -1,9 +1,10 @@
 """The process that draws dies or is stopped: another one draws, and they never draw both."""
 
+import json
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from support.terminal import Terminal
 pytestmark = [pytest.mark.faults, pytest.mark.once]
 
 Program = Callable[..., list[str]]
+Start = Callable[..., None]
 
 # Counts for ever. Rank 0 opens another bar whenever a file that it is given is gone.
 COUNT = """
@@ -36,16 +38,16 @@ COUNT = """
 
 
 @pytest.fixture
-def ranks(program: Program, tmp_path: Path) -> Iterator[Callable[[int, Terminal], None]]:
-    """`ranks(rank, terminal)`: starts one of two ranks.
+def ranks(program: Program, tmp_path: Path) -> Iterator[Start]:
+    """`ranks(rank, terminal, within)`: starts one of two ranks, by the command `within`.
 
     Named before the terminal, so that it sweeps what was killed after the terminal is closed.
     """
     command = program(COUNT, str(tmp_path / "sign"))
 
-    def start(rank: int, terminal: Terminal) -> None:
+    def start(rank: int, terminal: Terminal, within: Sequence[str] = ()) -> None:
         env = programs.environment(**programs.rank_variables(tmp_path, rank, 2))
-        terminal.start(command, env=env)
+        terminal.start([*within, *command], env=env)
 
     yield start
     swept = programs.run(program("import mp_tqdm; mp_tqdm.mp_tqdm(disable=True)"))
@@ -66,9 +68,7 @@ def frames_go_on(terminal: Terminal, frames: int = 5) -> Iterator[None]:
 
 
 @pytest.mark.faults("F2")
-def test_another_rank_draws_once_the_owner_was_killed(
-    ranks: Callable[[int, Terminal], None], terminal: Terminal
-) -> None:
+def test_another_rank_draws_once_the_owner_was_killed(ranks: Start, terminal: Terminal) -> None:
     for rank in range(2):
         ranks(rank, terminal)
     terminal.wait_for(lambda screen: re.search(r"n=\d\d", screen.text()) is not None)
@@ -86,10 +86,94 @@ def test_another_rank_draws_once_the_owner_was_killed(
     assert b"\x1b[?25l" not in terminal.output()
 
 
+def in_pid_namespace() -> list[str]:
+    """What runs a command as the first process of a pid namespace of its own, and dies with it."""
+    command = [programs.needs("unshare"), "-p", "-f", "--mount-proc", "--kill-child"]
+    probe = programs.run([*command, "true"])
+    if probe.returncode:
+        pytest.skip(f"no pid namespace here: {probe.stderr.strip()}")
+    return command
+
+
+@pytest.mark.faults("F10")
+def test_an_owner_that_is_a_zombie_is_dead(ranks: Start, terminal: Terminal) -> None:
+    for rank in range(2):
+        ranks(rank, terminal)
+    terminal.wait_for(lambda screen: re.search(r"n=\d\d", screen.text()) is not None)
+    owner = terminal.programs[0].pid
+    os.kill(owner, signal.SIGKILL)
+    terminal.wait_for(lambda screen: "rank 0 died at" in screen.text())
+    assert Path(f"/proc/{owner}/stat").read_text().rpartition(") ")[2].startswith("Z")
+
+
+@pytest.mark.faults("F10")
+def test_an_owner_whose_process_id_is_another_process_now_is_dead(
+    program: Program, terminal: Terminal, tmp_path: Path
+) -> None:
+    rank = program(COUNT, str(tmp_path / "sign"))
+    environments = [programs.rank_variables(tmp_path, number, 2) for number in range(2)]
+    terminal.start(
+        in_pid_namespace()
+        + program(
+            """
+            import json, os, pathlib, subprocess, sys, time
+            environments, command = json.loads(sys.argv[1]), sys.argv[2:]
+            owner, other = [
+                subprocess.Popen(command, env={**os.environ, **more}) for more in environments
+            ]
+            input()
+            owner.kill()
+            owner.wait()
+            pathlib.Path("/proc/sys/kernel/ns_last_pid").write_text(str(owner.pid - 1))
+            heir = subprocess.Popen(["sleep", "60"])
+            print("reused", heir.pid == owner.pid)
+            input()
+            print("still", heir.poll(), other.poll())
+            heir.kill()
+            other.kill()
+            heir.wait()
+            other.wait()
+            import mp_tqdm
+            mp_tqdm.mp_tqdm(disable=True)  # sweeps
+            """,
+            json.dumps(environments),
+            *rank,
+        )
+    )
+    terminal.wait_for(lambda screen: re.search(r"n=\d\d", screen.text()) is not None)
+    terminal.press(b"\n")
+    terminal.wait_for(lambda screen: "reused" in screen.text())
+    if "reused True" not in terminal.text():
+        pytest.skip("another process was quicker to take the process id")
+    terminal.wait_for(lambda screen: "rank 0 died at" in screen.text())
+    terminal.press(b"\n")
+    assert terminal.wait() == 0
+    assert "still None None" in terminal.text()
+
+
+@pytest.mark.faults("F10")
+def test_an_owner_in_another_pid_namespace_is_seen_to_live_and_to_die(
+    ranks: Start, terminal: Terminal
+) -> None:
+    # Each rank is process 1 of its namespace, and has a terminal of its own.
+    namespace = in_pid_namespace()
+    with Terminal() as other:
+        ranks(0, terminal, namespace)
+        terminal.wait_for(lambda screen: "n=" in screen.text())
+        ranks(1, other, namespace)
+        # Both are in the line: the mean of the two is drawn, and by one of them.
+        wait_until(lambda: counted(terminal) > 20, "the first rank to count")
+        with frames_go_on(terminal, 30):
+            pass
+        assert other.output() == b""
+        terminal.send_signal(signal.SIGKILL, 0)
+        other.wait_for(lambda screen: "rank 0 died at" in screen.text())
+
+
 @pytest.mark.slow
 @pytest.mark.faults("F72")
 def test_an_owner_that_was_stopped_does_not_draw_over_the_one_that_took_over(
-    ranks: Callable[[int, Terminal], None], terminal: Terminal, tmp_path: Path
+    ranks: Start, terminal: Terminal, tmp_path: Path
 ) -> None:
     # Each rank on a terminal of its own: who writes where is plain.
     with Terminal() as other:

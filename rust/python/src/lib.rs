@@ -14,6 +14,7 @@ mod line;
 mod note;
 mod number;
 mod observe;
+mod outputs;
 mod pace;
 mod process;
 mod report;

@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 
 use crate::held::Held;
 use crate::interrupt::is_interrupt;
+use crate::outputs::{Log, Manner};
 use crate::stage::Stage;
 use crate::{entries, hot, number};
 
@@ -55,6 +56,12 @@ pub(crate) static LAST: AtomicPtr<Process> = AtomicPtr::new(std::ptr::null_mut()
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// How is drawn where nobody said anything.
+const PLAIN: Manner = Manner {
+    log: Log::Lines,
+    has_colours: true,
+};
 
 /// Nanoseconds of the monotonic clock, which all processes of a machine share.
 pub(crate) fn now_ns() -> u64 {
@@ -156,14 +163,20 @@ pub(crate) fn attached(py: Python<'_>) -> PyResult<Option<&'static Process>> {
             node: 0,
             nodes: 1,
         };
-        settle(Home::attach(&alone).ok()?, world, None, false);
+        settle(Home::attach(&alone).ok()?, world, None, PLAIN, false);
         hot::process()
     }))
 }
 
-fn settle(home: Home, world: World, stream: Option<(RawFd, bool)>, is_interactive: bool) {
+fn settle(
+    home: Home,
+    world: World,
+    stream: Option<(RawFd, bool)>,
+    manner: Manner,
+    is_interactive: bool,
+) {
     let lost: &'static Cell = Box::leak(Box::new(Cell::new()));
-    let stage = Stage::new(&home, stream);
+    let stage = Stage::new(&home, stream, manner);
     let process: &'static Process = Box::leak(Box::new(Process {
         home,
         world,
@@ -223,7 +236,7 @@ pub(crate) fn inherited() -> Option<(u16, u32, u16, u64)> {
 /// Attaches this process to a job: `(slot, incarnation, where, refusals)`, or the id of the process
 /// that holds the rank already.
 #[pyfunction]
-#[pyo3(signature = (job, role, rank, *, parent=None, directories, world, stream=None, interactive=false, inherit=false))]
+#[pyo3(signature = (job, role, rank, *, parent=None, directories, world, stream=None, log="lines", colours=true, interactive=false, inherit=false))]
 #[expect(
     clippy::too_many_arguments,
     reason = "one call a process, all by keyword"
@@ -237,9 +250,16 @@ pub(crate) fn attach(
     directories: Vec<PathBuf>,
     world: (u32, u32, u32, u32),
     stream: Option<(RawFd, bool)>,
+    log: &str,
+    colours: bool,
     interactive: bool,
     inherit: bool,
 ) -> PyResult<Py<PyAny>> {
+    let log = match log {
+        "lines" => Log::Lines,
+        "json" => Log::Json,
+        _ => return Err(PyValueError::new_err("log should be lines or json")),
+    };
     let follows_workers = role == "follower";
     let role = match role {
         "root" => Role::Root,
@@ -299,6 +319,10 @@ pub(crate) fn attach(
             nodes,
         },
         stream,
+        Manner {
+            log,
+            has_colours: colours,
+        },
         interactive,
     );
     Ok(answer.into_pyobject(py)?.into_any().unbind())

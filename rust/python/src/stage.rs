@@ -1,24 +1,21 @@
 //! The renderer of this process: who may draw, on which outputs, and when the thread lives.
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::{OwnedFd, RawFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use mp_tqdm_counters::sync::{AtomicU32, Ordering};
-use mp_tqdm_counters::{
-    BY_WORKERS, BarId, BarState, BarView, Home, ProcessId, Role, Tables, move_up,
-};
-use mp_tqdm_render::{Display, Driver, FdSink, Output, OutputId, Row, Style, Wait, monotonic};
+use mp_tqdm_counters::{BY_WORKERS, BarId, BarState, BarView, Home, ProcessId, Role, Tables};
+use mp_tqdm_render::{Display, Driver, OutputId, Row, Style, Wait, monotonic};
 
 use crate::above::Noise;
 use crate::bar::FRAMES;
-use crate::hot;
+use crate::outputs::Manner;
 use crate::process::{Process, lock};
 use crate::scene::Scene;
 use crate::style::Looks;
-use crate::turn::{Drawer, OwnersSink, Turn};
+use crate::turn::{Drawer, Turn};
 
 /// How long a closing bar waits for its last line, so that the next `print` comes after it.
 pub(crate) const LAST_FRAME: Duration = Duration::from_millis(50);
@@ -45,7 +42,7 @@ pub(crate) struct Local {
 /// Everything that is drawn with, under one lock.
 pub(crate) struct Shared {
     pub(crate) display: Display,
-    outputs: HashMap<(u64, u64, bool), OutputId>,
+    pub(crate) outputs: HashMap<(u64, u64, bool), OutputId>,
     pub(crate) local: HashMap<BarId, Local>,
     /// Bars whose last line is on its way, or out: no live line any more.
     pub(crate) closing: HashSet<BarId>,
@@ -61,12 +58,13 @@ pub(crate) struct Shared {
     pub(crate) shown: Option<(OutputId, u64)>,
     pub(crate) noise: Noise,
     /// The stream for bars that other processes opened: descriptor, and whether it is a terminal.
-    stream: Option<(RawFd, bool)>,
+    pub(crate) stream: Option<(RawFd, bool)>,
+    pub(crate) manner: Manner,
     scene: Scene,
     idle_looks: u32,
     turn: Turn,
-    tables: &'static Tables,
-    me: ProcessId,
+    pub(crate) tables: &'static Tables,
+    pub(crate) me: ProcessId,
     /// Until when nothing is drawn, because Python code writes to a terminal.
     pub(crate) held_until_s: f64,
 }
@@ -82,7 +80,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn new(home: &Home, stream: Option<(RawFd, bool)>) -> Self {
+    pub(crate) fn new(home: &Home, stream: Option<(RawFd, bool)>, manner: Manner) -> Self {
         Self {
             shared: Mutex::new(Shared {
                 display: Display::new(),
@@ -97,6 +95,7 @@ impl Stage {
                 shown: None,
                 noise: Noise::default(),
                 stream,
+                manner,
                 scene: Scene::default(),
                 idle_looks: 0,
                 turn: Turn::default(),
@@ -351,46 +350,5 @@ impl Shared {
     /// Whether the bar's line is the outermost one.
     pub(crate) fn is_first(&self, id: BarId) -> bool {
         self.first.is_none_or(|first| first == id)
-    }
-
-    /// The output for a stream of this process: one for each terminal or file, however many
-    /// descriptors lead to it.
-    pub(crate) fn output_of(&mut self, descriptor: RawFd, is_terminal: bool) -> Option<OutputId> {
-        let copy = hot::duplicate(descriptor).ok()?;
-        let file = std::fs::File::from(copy);
-        let meta = file.metadata().ok()?;
-        let key = (meta.dev(), meta.ino(), is_terminal);
-        if let Some(known) = self.outputs.get(&key)
-            && self.display.has_output(*known)
-        {
-            return Some(*known);
-        }
-        let sink = Box::new(OwnersSink {
-            sink: FdSink::new(OwnedFd::from(file)).moved(move_up),
-            tables: self.tables,
-            me: self.me,
-        });
-        let output = if is_terminal {
-            Output::terminal(sink)
-        } else {
-            Output::log(sink)
-        };
-        let next = self.outputs.values().map(|id| id.0 + 1).max().unwrap_or(1);
-        let id = OutputId(next);
-        self.display.add_output(id, output);
-        self.outputs.insert(key, id);
-        if is_terminal {
-            self.devices.insert(id, meta.rdev());
-        }
-        Some(id)
-    }
-
-    fn default_output(&mut self) -> Option<OutputId> {
-        if self.default_output.is_none()
-            && let Some((descriptor, is_terminal)) = self.stream.take()
-        {
-            self.default_output = self.output_of(descriptor, is_terminal);
-        }
-        self.default_output
     }
 }

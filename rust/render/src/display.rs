@@ -8,7 +8,7 @@ use crate::row::{Ended, Room, Row};
 use crate::sink::Size;
 use crate::tracks::Tracks;
 
-/// What stands between the outermost and the innermost bar on one line of a log.
+/// Between the outermost and the innermost bar on one line of a log.
 const LOG_SEPARATOR: &str = "  ";
 
 /// One output among those of a display.
@@ -119,7 +119,8 @@ impl Display {
             let rows: Vec<&Row> = of_output.flat_map(|(_, rows)| rows).collect();
             match output.kind() {
                 Kind::Terminal => draw_terminal(output, &mut self.tracks, now_s, &rows),
-                Kind::Log => draw_log(output, &mut self.tracks, now_s, &rows),
+                Kind::Log => draw_log(output, &mut self.tracks, now_s, &rows, Room::Log),
+                Kind::Json => draw_log(output, &mut self.tracks, now_s, &rows, Room::Json),
             }
             if output.is_dead() {
                 drawn.died.push(*id);
@@ -163,7 +164,10 @@ fn draw_terminal(output: &mut Output, tracks: &mut Tracks, now_s: f64, rows: &[&
         match row.ended {
             _ if row.is_delayed(now_s) => {}
             None => live.push(*row),
-            Some(Ended::Keep) => output.keep(tracks.line(now_s, row, room)),
+            Some(Ended::Keep) => {
+                let line = output.coloured(tracks.line(now_s, row, room));
+                output.keep(line);
+            }
             Some(Ended::Erase) => {}
         }
         tracks.touch(row);
@@ -184,7 +188,7 @@ fn draw_terminal(output: &mut Output, tracks: &mut Tracks, now_s: f64, rows: &[&
     };
     let mut lines: Vec<String> = live[..shown]
         .iter()
-        .map(|row| tracks.line(now_s, row, room))
+        .map(|row| output.coloured(tracks.line(now_s, row, room)))
         .collect();
     if shown < live.len() && shown < limit && cols > 0 {
         lines.push(hidden_line(live.len() - shown, cols));
@@ -192,7 +196,7 @@ fn draw_terminal(output: &mut Output, tracks: &mut Tracks, now_s: f64, rows: &[&
     output.draw_block(lines, size);
 }
 
-fn draw_log(output: &mut Output, tracks: &mut Tracks, now_s: f64, rows: &[&Row]) {
+fn draw_log(output: &mut Output, tracks: &mut Tracks, now_s: f64, rows: &[&Row], room: Room) {
     if let Some(oldest_start_s) = rows.iter().map(|row| row.start_s).reduce(f64::min) {
         let interval_s = rows
             .iter()
@@ -215,19 +219,28 @@ fn draw_log(output: &mut Output, tracks: &mut Tracks, now_s: f64, rows: &[&Row])
         };
         if stays {
             output.schedule().replace_one(now_s);
-            output.keep(tracks.line(now_s, row, Room::Log));
+            output.keep(tracks.line(now_s, row, room));
         }
         tracks.touch(row);
     }
     let due = match *live {
         [] => None,
         _ if !output.schedule().take(now_s) => None,
-        [only] => Some(tracks.line(now_s, only, Room::Log)),
+        [only] => Some(tracks.line(now_s, only, room)),
         [outermost, .., innermost] => {
-            let how_far = tracks.line(now_s, outermost, Room::Log);
-            let doing_what = tracks.line(now_s, innermost, Room::Log);
-            Some(how_far + LOG_SEPARATOR + &doing_what)
+            let how_far = tracks.line(now_s, outermost, room);
+            let doing_what = tracks.line(now_s, innermost, room);
+            Some(how_far + separator(room) + &doing_what)
         }
     };
     output.write_lines(due);
+}
+
+/// What stands between the outermost and the innermost bar of one tick.
+fn separator(room: Room) -> &'static str {
+    if room == Room::Json {
+        "\n"
+    } else {
+        LOG_SEPARATOR
+    }
 }

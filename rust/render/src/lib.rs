@@ -44,6 +44,7 @@ mod field;
 mod figures;
 mod float_text;
 mod interval;
+mod json;
 mod line;
 mod lines;
 mod memory;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::block::Block;
+use crate::clean::clean;
 use crate::lines::Schedule;
 use crate::outlet::{Outlet, Sent};
 use crate::sink::{Sink, Size};
@@ -20,6 +21,7 @@ pub struct Output {
     /// Lines of ended bars that are not out yet.
     waiting: VecDeque<String>,
     is_refused: bool,
+    has_colours: bool,
 }
 
 /// What an output can show.
@@ -29,6 +31,8 @@ pub(crate) enum Kind {
     Terminal,
     /// Whole lines, one after the other.
     Log,
+    /// As a log, an object a line.
+    Json,
 }
 
 impl Output {
@@ -44,6 +48,21 @@ impl Output {
         Self::new(Kind::Log, sink)
     }
 
+    /// A log of JSON objects, one a line, as seldom as the lines of a log.
+    #[must_use]
+    pub fn json(sink: Box<dyn Sink + Send>) -> Self {
+        Self::new(Kind::Json, sink)
+    }
+
+    /// The same output, with no colours on it (`NO_COLOR`).
+    #[must_use]
+    pub fn without_colours(self) -> Self {
+        Self {
+            has_colours: false,
+            ..self
+        }
+    }
+
     fn new(kind: Kind, sink: Box<dyn Sink + Send>) -> Self {
         Self {
             kind,
@@ -52,7 +71,13 @@ impl Output {
             schedule: Schedule::default(),
             waiting: VecDeque::new(),
             is_refused: false,
+            has_colours: true,
         }
+    }
+
+    /// A line as this output may show it.
+    pub(crate) fn coloured(&self, line: String) -> String {
+        if self.has_colours { line } else { clean(&line) }
     }
 
     pub(crate) fn kind(&self) -> Kind {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::charset::Charset;
 use crate::clean::{clean, clean_keeping_colours};
+use crate::json::object;
 use crate::line::format_meter;
 use crate::meter::{Meter, MeterPostfix, UnitScale};
 use crate::number::Number;
@@ -108,6 +109,8 @@ pub(crate) enum Room {
     Columns { cols: u32, rows: u32 },
     /// A log: ten cells of bar, no limit, no colours.
     Log,
+    /// A log that programs read: an object.
+    Json,
 }
 
 impl Row {
@@ -149,6 +152,7 @@ impl Row {
             Room::Columns { cols: 0, .. } => return String::new(),
             Room::Columns { cols, rows } => (Some(cols), Some(rows)),
             Room::Log => (None, None),
+            Room::Json => return object(self, now_s, rate),
         };
         let ncols = match (style.ncols, limit) {
             (Some(asked), Some(limit)) => Some(asked.min(limit)),
