@@ -404,6 +404,17 @@ SHOW = """
     print("end", flush=True)
 """
 
+
+def shown_segment(terminal: Terminal) -> str:
+    """The path that `SHOW` prints, once its bar is drawn as well."""
+
+    def segments() -> list[str]:
+        return [line for line in terminal.lines() if line.startswith("/")]
+
+    terminal.wait_for(lambda screen: bool(segments()) and "job:" in screen.text())
+    return segments()[0]
+
+
 N_IS_FLOAT, TOTAL_IS_FLOAT = 1, 2
 NAN, INFINITY = 0x7FF8 << 48, 0x7FF0 << 48
 # n, its float part, total, initial and flags of a cell; what the line shows of them.
@@ -429,8 +440,7 @@ def test_nonsense_in_a_live_cell_is_shown_as_numbers_and_goes_with_its_cause(
     shown: str,
 ) -> None:
     terminal.start(program(SHOW))
-    terminal.wait_for(lambda screen: "job:" in screen.text())
-    place = terminal.lines()[0]
+    place = shown_segment(terminal)
 
     def poke(n: int, part: int, total: int, initial: int, flags: int) -> None:
         with open(place, "r+b", buffering=0) as file:
@@ -458,8 +468,7 @@ def test_noise_in_the_whole_segment_ends_no_program(
     chance = random.Random(seed)  # noqa: S311 - no secret
     with Terminal() as terminal:
         shower = terminal.start(program(SHOW, *arguments))
-        terminal.wait_for(lambda screen: "job:" in screen.text())
-        place = terminal.lines()[0]
+        place = shown_segment(terminal)
 
         def looks() -> int:
             return int.from_bytes((tmp_path / "looks").read_bytes(), "little")
