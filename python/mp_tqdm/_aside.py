@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _core, _lock, _redirect, _streams
+from mp_tqdm import _core, _lock, _redirect, _stock, _streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class Aside:
             if self._is_in_the_way(bar):
                 bar.clear(nolock=True)
                 self._wiped.append(bar)
+        self._stock = _stock.made_room(self._stream)
+        self._stock.__enter__()
         if self._is_held and not self._above:
             _core.hold()
 
@@ -49,6 +51,7 @@ class Aside:
             for bar in self._wiped:
                 bar.refresh(nolock=True)
         finally:
+            self._stock.__exit__(None, None, None)
             if self._lock is not None:
                 self._lock.release()
                 self._lock = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _arguments, _core, _path, _redirect, _streams
+from mp_tqdm import _arguments, _core, _path, _redirect, _stock, _streams
 from mp_tqdm._collection import Collection
 from mp_tqdm._errors import TqdmWarning
 from mp_tqdm._frames import Frames
@@ -259,7 +259,8 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
 
                 _sync.end(self)
         finally:  # also where an interrupt came meanwhile
-            better = native.close(self.leave)
+            with _stock.pause():
+                better = native.close(self.leave)
             _redirect.end(self)
         if better is not None:
             self._suggest(better)

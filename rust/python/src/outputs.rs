@@ -1,5 +1,6 @@
 //! The outputs of this process: one for each terminal or file that its bars are drawn on.
 
+use std::collections::HashSet;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 
@@ -9,6 +10,9 @@ use mp_tqdm_render::{FdSink, Output, OutputId};
 use crate::hot;
 use crate::stage::Shared;
 use crate::turn::OwnersSink;
+
+/// Outputs that are kept although no bar is drawn on them; each has a descriptor.
+const IDLE_OUTPUTS: usize = 8;
 
 /// What the environment says about outputs of each kind.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +60,34 @@ impl Shared {
             self.devices.insert(id, meta.rdev());
         }
         Some(id)
+    }
+
+    /// Lets go of outputs that no bar is drawn on, but for the last few: the next bar may want them,
+    /// and a log is to go on in its own time.
+    pub(crate) fn release_outputs(&mut self) {
+        if self.outputs.len() <= IDLE_OUTPUTS {
+            return;
+        }
+        let used: HashSet<OutputId> = self
+            .local
+            .values()
+            .map(|local| local.output)
+            .chain(self.finished.iter().map(|(output, _)| *output))
+            .chain(self.default_output)
+            .collect();
+        let mut idle: Vec<u64> = self
+            .outputs
+            .values()
+            .filter(|id| !used.contains(id) && !self.display.is_behind(**id))
+            .map(|id| id.0)
+            .collect();
+        idle.sort_unstable();
+        idle.truncate(idle.len().saturating_sub(IDLE_OUTPUTS));
+        for id in idle.into_iter().map(OutputId) {
+            self.display.remove_output(id);
+            self.outputs.retain(|_, output| *output != id);
+            self.devices.remove(&id);
+        }
     }
 
     pub(crate) fn default_output(&mut self) -> Option<OutputId> {

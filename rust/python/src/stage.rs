@@ -265,6 +265,7 @@ impl Stage {
         for died in outcome.died {
             shared.outputs.retain(|_, output| *output != died);
         }
+        shared.release_outputs();
         for id in picture.over {
             let tables = process.home.tables;
             tables.bars().free(

@@ -47,6 +47,18 @@ impl Display {
         self.outputs.push((id, output));
     }
 
+    /// Forgets an output, and closes what it writes to.
+    pub fn remove_output(&mut self, id: OutputId) {
+        self.outputs.retain(|(known, _)| *known != id);
+    }
+
+    /// Whether an output has not taken all that it was given.
+    #[must_use]
+    pub fn is_behind(&self, id: OutputId) -> bool {
+        let output = self.outputs.iter().find(|(known, _)| *known == id);
+        output.is_some_and(|(_, output)| output.is_behind())
+    }
+
     /// Whether an output of that id can still be drawn on.
     #[must_use]
     pub fn has_output(&self, id: OutputId) -> bool {
