@@ -90,7 +90,7 @@ def test_counts_of_a_process_that_ends_roughly_are_in_the_sum(
 INTERRUPT_AT_RANDOM = """
     import os, random, signal, sys, time
     # Imported here, for an interrupt that comes in an import is swallowed by CPython now and then.
-    import hashlib, itertools, mp_tqdm._job
+    import hashlib, itertools, mp_tqdm._job, mp_tqdm._seen
     from mp_tqdm import mp_tqdm, report_progress
 
     signal.signal(signal.SIGALRM, signal.default_int_handler)
