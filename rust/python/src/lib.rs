@@ -20,6 +20,7 @@ mod process;
 mod report;
 mod scene;
 mod stage;
+mod stall;
 mod style;
 mod traits;
 mod turn;

@@ -12,6 +12,7 @@ use crate::line::{Lines, better_reduction, combined, number, seconds};
 use crate::note::node_note;
 use crate::process::Process;
 use crate::stage::Local;
+use crate::stall::Stalls;
 use crate::style::Looks;
 use crate::traits::{Leave, SELF_DRAWN, leave_of, reduction_of};
 
@@ -46,6 +47,7 @@ pub(crate) struct Picture {
 pub(crate) struct Scene {
     styles: HashMap<BarId, Arc<Style>>,
     lines: Lines,
+    stalls: Stalls,
     /// Since when nobody has a worker's bar open, or a rank's that the owner has not come to.
     idle: HashMap<Identity, f64>,
     /// Bars of ranks ahead that had their last line: what they counted waits for the owner's bar.
@@ -110,6 +112,9 @@ impl Scene {
             });
             for mut row in self.lines.rows_of(process, group, &style, now_s) {
                 row.ended = ended;
+                if ended.is_none() {
+                    self.stalls.note(&mut row, now_s);
+                }
                 row.is_still = process.is_interactive && self.is_still(&row);
                 picture.rows.push((group.view.id, output, row));
             }
@@ -117,6 +122,7 @@ impl Scene {
         }
         let shown: HashSet<u64> = picture.rows.iter().map(|(_, _, row)| row.id).collect();
         self.said.retain(|id, _| shown.contains(id));
+        self.stalls.keep(&shown);
         let interval_s = interval_s.clamp(SHORTEST_INTERVAL_S, 3600.0);
         picture.interval = Duration::from_secs_f64(interval_s);
         picture
