@@ -288,6 +288,9 @@ class Bar:
     def set_looks(self, looks: Mapping[str, Any]) -> None:
         """Changes how the line looks, from the next frame on."""
 
+    def fail(self) -> None:
+        """Says that an exception ended the work: where there are colours, the last line is red."""
+
     def close(self, leave: bool | None) -> Literal["sum", "mean"] | None:
         """Ends this handle, and its bar if nobody else has it open.
 

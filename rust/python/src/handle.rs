@@ -5,10 +5,11 @@ use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use mp_tqdm_counters::sync::{AtomicU32, Ordering};
 use mp_tqdm_counters::{
     BY_WORKERS, BarId, ITERATES, Identity, NAMED, OWN_LINE, Opening, REPORTABLE, Role,
 };
-use mp_tqdm_render::{Ended, monotonic};
+use mp_tqdm_render::{Ended, Style, monotonic};
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -42,6 +43,8 @@ pub(crate) struct Bar {
     spec: Option<Spec>,
     /// The keywords of the last `keep_postfix`, until another postfix is set.
     kept: Mutex<Option<Py<PyDict>>>,
+    /// 1 once an exception ended the work: the last line is red.
+    failed: AtomicU32,
 }
 
 fn process(py: Python<'_>) -> PyResult<&'static Process> {
@@ -98,6 +101,7 @@ impl Bar {
         core: &BarCore,
         spec: &Spec,
         leave: Option<bool>,
+        has_failed: bool,
     ) -> Farewell {
         let nothing = Farewell::default();
         let Some(id) = core.id else { return nothing };
@@ -125,6 +129,12 @@ impl Bar {
         let keep = leave.unwrap_or_else(|| shared.is_first(id));
         for row in &mut rows {
             row.ended = Some(if keep { Ended::Keep } else { Ended::Erase });
+            if has_failed {
+                row.style = Arc::new(Style {
+                    colour: Some("red".to_owned()),
+                    ..Style::clone(&row.style)
+                });
+            }
         }
         let output = shared.local.get(&id).map(|local| local.output);
         shared.closing.insert(id);
@@ -263,6 +273,7 @@ impl Bar {
             core: RwLock::new(core),
             spec: Some(spec),
             kept: Mutex::new(None),
+            failed: AtomicU32::new(0),
         })
     }
 
@@ -287,6 +298,7 @@ impl Bar {
             core: RwLock::new(core),
             spec: None,
             kept: Mutex::new(None),
+            failed: AtomicU32::new(0),
         })
     }
 
@@ -411,6 +423,11 @@ impl Bar {
         self.kept().as_ref().map(|pairs| pairs.clone_ref(py))
     }
 
+    /// Says that an exception ended the work.
+    fn fail(&self) {
+        self.failed.store(1, Ordering::Relaxed);
+    }
+
     /// Ends the bar: its last line is drawn, waiting at most 50 ms for it, and nothing counts here any
     /// more. `leave`: keep that line, or (`None`) keep it if it is the outermost. Returns the reduction
     /// that would have fitted better, where the end says so.
@@ -422,7 +439,8 @@ impl Bar {
         let spec = self.spec.as_ref().filter(|_| core.is_makers(process));
         let farewell = py.detach(|| {
             spec.map_or_else(Farewell::default, |spec| {
-                Self::farewell(process, &core, spec, leave)
+                let has_failed = self.failed.load(Ordering::Relaxed) != 0;
+                Self::farewell(process, &core, spec, leave, has_failed)
             })
         });
         py.detach(|| {
@@ -468,9 +486,7 @@ impl Bar {
     #[getter]
     fn job_frames(&self, py: Python<'_>) -> PyResult<u64> {
         let header = &process(py)?.home.tables.header;
-        Ok(header
-            .frames
-            .load(mp_tqdm_counters::sync::Ordering::Relaxed))
+        Ok(header.frames.load(Ordering::Relaxed))
     }
 
     /// Changes how the line looks, from the next frame on.

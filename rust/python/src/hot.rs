@@ -23,7 +23,9 @@ use std::sync::Arc;
 
 use mp_tqdm_counters::sync::{AtomicPtr, AtomicU64, Ordering};
 use mp_tqdm_counters::{Cell, HotEntry, Value};
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::{
+    PyException, PyKeyboardInterrupt, PyRuntimeError, PyStopIteration, PyTypeError,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -517,6 +519,12 @@ fn leave_bar(py: Python<'_>, iter: &CountingIter) -> PyResult<()> {
     } else {
         // SAFETY: taken out of the iterator above, which owned it.
         let bar = unsafe { Bound::from_owned_ptr(py, bar) };
+        if raised.as_ref().is_some_and(|error| is_failure(py, error)) {
+            // A subclass may have no native bar any more: then there is nothing to mark.
+            let _ = bar
+                .getattr("_native")
+                .and_then(|bar| bar.call_method0("fail"));
+        }
         bar.call_method0("close").map(drop)
     };
     if !inner.is_null() {
@@ -527,6 +535,13 @@ fn leave_bar(py: Python<'_>, iter: &CountingIter) -> PyResult<()> {
         raised.restore(py);
     }
     closed
+}
+
+/// Whether an exception tells of work that failed, and not of a loop or program that is over.
+fn is_failure(py: Python<'_>, error: &PyErr) -> bool {
+    let is_error =
+        error.is_instance_of::<PyException>(py) && !error.is_instance_of::<PyStopIteration>(py);
+    is_error || error.is_instance_of::<PyKeyboardInterrupt>(py)
 }
 
 unsafe extern "C" fn iter_traverse(
