@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from benches import (
+    bench_construct,
     bench_crew,
     bench_import,
     bench_iterate,
@@ -41,6 +42,7 @@ SUITES = {
         bench_update.SUITE,
         bench_report.SUITE,
         bench_postfix.SUITE,
+        bench_construct.SUITE,
         bench_import.SUITE,
         bench_memory.SUITE,
         bench_memory.SEGMENT_SUITE,

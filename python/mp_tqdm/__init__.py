@@ -22,7 +22,6 @@ from mp_tqdm._errors import (
     TqdmTypeError,
     TqdmWarning,
 )
-from mp_tqdm._patch import patch, unpatch
 from mp_tqdm._session import session_env
 
 __all__ = [
@@ -44,6 +43,29 @@ __all__ = [
 ]
 
 tqdm = mp_tqdm
+
+
+def patch() -> bool:
+    """Makes `tqdm.tqdm`, `tqdm.auto.tqdm` and so on this package's bar, until `unpatch`.
+
+    Names that modules have imported from tqdm already are bound anew. Classes that were derived
+    from tqdm's before are not changed: call it before importing such a library. `report_progress`
+    does not reach bars that are made so. Children by fork are patched with their parent.
+
+    Returns:
+        Whether tqdm is there; without it, nothing is done.
+    """
+    from mp_tqdm import _patch
+
+    return _patch.patch()
+
+
+def unpatch() -> None:
+    """Gives tqdm's names back. Bars that are open stay open."""
+    from mp_tqdm import _patch
+
+    _patch.unpatch()
+
 
 if os.environ.get("MP_TQDM_PATCH", "0") not in {"", "0"}:
     patch()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _core, _lock, _redirect, _stock, _streams
+from mp_tqdm import _core, _lock, _redirect, _streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Aside:
         self._lock: Any = None
         self._takes_lock = not nolock and stream is not None
         self._wiped: list[Any] = []
+        self._stock: Any = None
 
     def __enter__(self) -> None:
         if self._takes_lock:
@@ -39,8 +40,11 @@ class Aside:
             if self._is_in_the_way(bar):
                 bar.clear(nolock=True)
                 self._wiped.append(bar)
-        self._stock = _stock.made_room(self._stream)
-        self._stock.__enter__()
+        if "tqdm.std" in sys.modules and self._stream is not None:
+            from mp_tqdm import _stock
+
+            self._stock = _stock.made_room(self._stream)
+            self._stock.__enter__()
         if self._is_held and not self._above:
             _core.hold()
 
@@ -51,7 +55,8 @@ class Aside:
             for bar in self._wiped:
                 bar.refresh(nolock=True)
         finally:
-            self._stock.__exit__(None, None, None)
+            if self._stock is not None:
+                self._stock.__exit__(None, None, None)
             if self._lock is not None:
                 self._lock.release()
                 self._lock = None

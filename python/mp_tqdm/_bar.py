@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _arguments, _core, _path, _redirect, _stock, _streams
+from mp_tqdm import _arguments, _core, _path, _redirect, _streams
 from mp_tqdm._collection import Collection
 from mp_tqdm._errors import TqdmWarning
 from mp_tqdm._frames import Frames
@@ -259,11 +259,18 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
 
                 _sync.end(self)
         finally:  # also where an interrupt came meanwhile
-            with _stock.pause():
-                better = native.close(self.leave)
+            better = self._close_native(native)
             _redirect.end(self)
         if better is not None:
             self._suggest(better)
+
+    def _close_native(self, native: Any) -> Any:
+        if "tqdm.std" not in sys.modules:
+            return native.close(self.leave)
+        from mp_tqdm import _stock
+
+        with _stock.pause():
+            return native.close(self.leave)
 
     def _suggest(self, reduction: str) -> None:
         """Says that the line ended far from its total, and how it would have met it."""

@@ -25,15 +25,7 @@ _RANGES = {"tqdm.std": "trange", "tqdm.asyncio": "tarange", "tqdm.auto": "trange
 
 
 def patch() -> bool:
-    """Makes `tqdm.tqdm`, `tqdm.auto.tqdm` and so on this package's bar, until `unpatch`.
-
-    Names that modules have imported from tqdm already are bound anew. Classes that were derived
-    from tqdm's before are not changed: call it before importing such a library. `report_progress`
-    does not reach bars that are made so. Children by fork are patched with their parent.
-
-    Returns:
-        Whether tqdm is there; without it, nothing is done.
-    """
+    """See `mp_tqdm.patch`."""
     if _before:
         return True
     try:
@@ -50,7 +42,7 @@ def patch() -> bool:
 
 
 def unpatch() -> None:
-    """Gives tqdm's names back. Bars that are open stay open."""
+    """See `mp_tqdm.unpatch`."""
     while _before:
         module, name, value = _before.pop()
         setattr(module, name, value)

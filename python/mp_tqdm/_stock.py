@@ -38,7 +38,7 @@ def _tqdm() -> Any:
 
 def made_room(stream: Any) -> Any:
     """A context in which its bars are off the stream."""
-    cls = None if stream is None else _tqdm()
+    cls = _tqdm()
     return _NOTHING if cls is None else cls.external_write_mode(file=stream)
 
 
