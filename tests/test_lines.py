@@ -109,6 +109,29 @@ def test_the_mode_can_be_forced(program: Program, mode: str, expected: str) -> N
     assert re.fullmatch(expected, text), repr(text)
 
 
+def test_a_log_for_each_bar_does_not_use_up_descriptors(program: Program, tmp_path: Path) -> None:
+    text = stderr_of(
+        program(
+            """
+            import os, sys
+            from mp_tqdm import mp_tqdm
+            before = None
+            for number in range(60):
+                with open(f"{sys.argv[1]}/{number}", "w", encoding="utf-8") as log:
+                    for _ in mp_tqdm(range(10), file=log):
+                        pass
+                if number == 20:
+                    before = len(os.listdir("/proc/self/fd"))
+            assert len(os.listdir("/proc/self/fd")) <= before, os.listdir("/proc/self/fd")
+            """,
+            str(tmp_path),
+        )
+    )
+    assert text == ""
+    logs = [tmp_path / str(number) for number in range(60)]
+    assert all("| 10/10 [" in log.read_text(encoding="utf-8") for log in logs)
+
+
 def test_json_is_one_object_a_line(program: Program) -> None:
     text = stderr_of(
         program("""

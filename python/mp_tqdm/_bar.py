@@ -14,6 +14,7 @@ from mp_tqdm._collection import Collection
 from mp_tqdm._errors import TqdmWarning
 from mp_tqdm._frames import Frames
 from mp_tqdm._instances import free_position
+from mp_tqdm._receipt import Receipt
 from mp_tqdm._together import Together
 
 TYPE_CHECKING = False
@@ -39,7 +40,7 @@ class _NotGiven:
 NOT_GIVEN = _NotGiven()
 
 
-class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users change their import to
+class mp_tqdm(Frames, Together, Receipt, Collection):  # noqa: N801 - the name that users change their import to
     """Iterates over `iterable`, or counts `update` calls, and shows the progress of the whole job.
 
     A drop-in for `tqdm`: every parameter has tqdm's meaning and default. Counting costs one store

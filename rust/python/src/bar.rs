@@ -265,8 +265,14 @@ impl BarCore {
         self.view(process).map_or(0, |view| view.traits)
     }
 
+    /// Whether one cell alone counts in the bar, and that is this process's.
+    pub(crate) fn is_alone(&self, process: &Process) -> bool {
+        let entry = self.id.and_then(|id| process.home.tables.bars().entry(id));
+        !self.is_copy && entry.is_some_and(|entry| entry.cells() <= 1)
+    }
+
     /// The cells of the bar, of all entries that stand for it.
-    fn views(&self, process: &Process) -> Vec<CellView> {
+    pub(crate) fn views(&self, process: &Process) -> Vec<CellView> {
         let (bars, cells) = (process.home.tables.bars(), process.home.tables.cells());
         let same: Vec<BarId> = bars
             .views()

@@ -18,7 +18,8 @@ use crate::arguments::{Text, leave_of, looks_of, packed_keywords, packed_postfix
 use crate::bar::BarCore;
 use crate::hot;
 use crate::number::{to_python, total_of, value_of};
-use crate::process::{Process, attached, now_ns};
+use crate::process::{Process, attached, lock, now_ns};
+use crate::receipt::{Share, shares, spread};
 use crate::stage::{LAST_FRAME, Local};
 use crate::style::Looks;
 use crate::traits::{DESC_SET, SELF_DRAWN, traits_of};
@@ -34,6 +35,9 @@ struct Spec {
     own_line: bool,
 }
 
+/// A rank's share as Python gets it; see the stub.
+type PyShare = (u16, Py<PyAny>, f64, bool, bool);
+
 /// A bar of this process, or a copy of one.
 #[pyclass(frozen, module = "mp_tqdm._core")]
 pub(crate) struct Bar {
@@ -45,6 +49,8 @@ pub(crate) struct Bar {
     kept: Mutex<Option<Py<PyDict>>>,
     /// 1 once an exception ended the work: the last line is red.
     failed: AtomicU32,
+    /// What the ranks had done when the bar closed here.
+    last_shares: Mutex<Option<Vec<Share>>>,
 }
 
 fn process(py: Python<'_>) -> PyResult<&'static Process> {
@@ -127,6 +133,14 @@ impl Bar {
             return nothing;
         };
         let keep = leave.unwrap_or_else(|| shared.is_first(id));
+        if let [row] = &mut rows[..]
+            && row.note.is_empty()
+            && process.world.local_world > 1
+            && shared.is_first(id)
+        {
+            let spread = spread(&shares(process, core), &row.style.unit);
+            row.note = spread.unwrap_or_default();
+        }
         for row in &mut rows {
             row.ended = Some(if keep { Ended::Keep } else { Ended::Erase });
             if has_failed {
@@ -274,6 +288,7 @@ impl Bar {
             spec: Some(spec),
             kept: Mutex::new(None),
             failed: AtomicU32::new(0),
+            last_shares: Mutex::new(None),
         })
     }
 
@@ -299,6 +314,7 @@ impl Bar {
             spec: None,
             kept: Mutex::new(None),
             failed: AtomicU32::new(0),
+            last_shares: Mutex::new(None),
         })
     }
 
@@ -423,6 +439,25 @@ impl Bar {
         self.kept().as_ref().map(|pairs| pairs.clone_ref(py))
     }
 
+    /// What each rank did so far, or until the bar closed here.
+    fn shares(&self, py: Python<'_>) -> PyResult<Vec<PyShare>> {
+        let process = process(py)?;
+        let last = lock(&self.last_shares).clone();
+        last.unwrap_or_else(|| shares(process, &self.core()))
+            .into_iter()
+            .map(|share| {
+                let done = to_python(py, share.done)?;
+                Ok((
+                    share.rank,
+                    done,
+                    share.elapsed_s,
+                    share.is_open,
+                    share.is_dead,
+                ))
+            })
+            .collect()
+    }
+
     /// Says that an exception ended the work.
     fn fail(&self) {
         self.failed.store(1, Ordering::Relaxed);
@@ -444,6 +479,7 @@ impl Bar {
             })
         });
         py.detach(|| {
+            *lock(&self.last_shares) = Some(shares(process, &core));
             depart(process, &core);
             if farewell.is_drawn {
                 process.stage.flush(process);
@@ -468,6 +504,7 @@ impl Bar {
         if !old.is_closed() {
             depart(process, &old);
         }
+        *lock(&self.last_shares) = None;
         let new = open(process, spec, total, initial, &desc.0, Some(&old))?;
         *self.core.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())

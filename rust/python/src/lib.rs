@@ -17,6 +17,7 @@ mod observe;
 mod outputs;
 mod pace;
 mod process;
+mod receipt;
 mod report;
 mod scene;
 mod stage;

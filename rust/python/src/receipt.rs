@@ -1,0 +1,109 @@
+//! What a bar came to, rank by rank: for the last line of several ranks, and for Python.
+
+use mp_tqdm_counters::{RankShare, Reduction, Value, combine};
+
+use crate::bar::BarCore;
+use crate::line::seconds;
+use crate::process::{Process, now_ns};
+
+/// What one rank did, its workers included.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Share {
+    pub(crate) rank: u16,
+    /// Items, without the initial count.
+    pub(crate) done: Value,
+    /// From its opening to its closing, or to now.
+    pub(crate) elapsed_s: f64,
+    /// Whether a process of the rank has the bar open.
+    pub(crate) is_open: bool,
+    /// Whether a process of the rank died with the bar open.
+    pub(crate) is_dead: bool,
+}
+
+/// The shares of all ranks that opened the bar or counted in it.
+pub(crate) fn shares(process: &'static Process, core: &BarCore) -> Vec<Share> {
+    if let Some(view) = core.view(process)
+        && core.is_alone(process)
+    {
+        // The usual case, for which no cell but one is looked at: loops close bars by the thousand.
+        return vec![Share {
+            rank: process.home.rank.0,
+            done: core.n_own(process),
+            elapsed_s: seconds(now_ns().saturating_sub(view.start_ns)),
+            is_open: !core.is_closed(),
+            is_dead: false,
+        }];
+    }
+    let cells = core.views(process);
+    let line = combine(&cells, Reduction::Shards, &process.home.liveness());
+    let now_ns = now_ns();
+    let share = |share: &RankShare| Share {
+        rank: share.rank.0,
+        done: share.n - share.initial,
+        elapsed_s: match (share.start_ns, share.end_ns) {
+            (0, _) => 0.0,
+            (start, end) if share.open || end == 0 => seconds(now_ns.saturating_sub(start)),
+            (start, end) => seconds(end.saturating_sub(start)),
+        },
+        is_open: share.open,
+        is_dead: share.dead,
+    };
+    line.ranks.iter().map(share).collect()
+}
+
+/// How the ranks of a line differ, for the note of its last state; `None` of one rank alone.
+pub(crate) fn spread(shares: &[Share], unit: &str) -> Option<String> {
+    let rates = shares
+        .iter()
+        .filter(|share| share.elapsed_s > 0.0)
+        .map(|share| share.done.as_f64() / share.elapsed_s);
+    let (slowest, fastest) = rates.fold((f64::INFINITY, 0.0_f64), |(low, high), rate| {
+        (low.min(rate), high.max(rate))
+    });
+    if shares.len() < 2 || !slowest.is_finite() {
+        return None;
+    }
+    let (ranks, low, high) = (shares.len(), three_digits(slowest), three_digits(fastest));
+    Some(if low == high {
+        format!("{ranks} ranks at {low}{unit}/s")
+    } else {
+        format!("{ranks} ranks at {low} to {high}{unit}/s")
+    })
+}
+
+fn three_digits(rate: f64) -> String {
+    let decimals = match rate {
+        ..10.0 => 2,
+        ..100.0 => 1,
+        _ => 0,
+    };
+    format!("{rate:.decimals$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn share(rank: u16, done: i64, elapsed_s: f64) -> Share {
+        Share {
+            rank,
+            done: Value::Int(done),
+            elapsed_s,
+            is_open: false,
+            is_dead: false,
+        }
+    }
+
+    #[test]
+    fn ranks_that_differ_are_told_by_the_slowest_and_the_fastest() {
+        let ranks = [share(0, 100, 10.0), share(1, 100, 8.0), share(2, 9, 10.0)];
+        assert_eq!(
+            spread(&ranks, "it").as_deref(),
+            Some("3 ranks at 0.90 to 12.5it/s")
+        );
+        assert_eq!(spread(&ranks[..1], "it"), None);
+        let equal = [share(0, 5000, 10.0), share(1, 5001, 10.0)];
+        assert_eq!(spread(&equal, "B").as_deref(), Some("2 ranks at 500B/s"));
+        assert_eq!(spread(&[share(0, 1, 0.0), share(1, 1, 0.0)], "it"), None);
+    }
+}
