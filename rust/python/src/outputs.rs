@@ -14,9 +14,6 @@ use crate::turn::OwnersSink;
 /// Outputs that are kept although no bar is drawn on them; each has a descriptor.
 const IDLE_OUTPUTS: usize = 8;
 
-/// So many outputs keep their descriptor: a program that opens a log for each bar has more.
-const OUTPUTS_MAX: usize = 8;
-
 /// What the environment says about outputs of each kind.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Manner {
@@ -55,7 +52,6 @@ impl Shared {
             (false, Log::Lines) => Output::log(sink),
             (false, Log::Json) => Output::json(sink),
         };
-        self.forget_idle_output();
         let next = self.outputs.values().map(|id| id.0 + 1).max().unwrap_or(1);
         let id = OutputId(next);
         self.display.add_output(id, output);
@@ -101,30 +97,5 @@ impl Shared {
             self.default_output = self.output_of(descriptor, is_terminal);
         }
         self.default_output
-    }
-
-    /// Before one more output: gives up the oldest that no bar is drawn on, where there are many. (One
-    /// that is kept knows when the log had its last line.)
-    fn forget_idle_output(&mut self) {
-        if self.outputs.len() < OUTPUTS_MAX {
-            return;
-        }
-        let is_idle = |id: &OutputId| {
-            Some(*id) != self.default_output
-                && self.display.is_idle(*id)
-                && !self.local.values().any(|local| local.output == *id)
-                && !self.finished.iter().any(|(output, _)| output == id)
-        };
-        let oldest = self
-            .outputs
-            .values()
-            .copied()
-            .filter(is_idle)
-            .min_by_key(|id| id.0);
-        if let Some(oldest) = oldest {
-            self.display.remove_output(oldest);
-            self.outputs.retain(|_, output| *output != oldest);
-            self.devices.remove(&oldest);
-        }
     }
 }

@@ -59,18 +59,6 @@ impl Display {
         output.is_some_and(|(_, output)| output.is_behind())
     }
 
-    /// Removes an output, whatever waits on it.
-    pub fn remove_output(&mut self, id: OutputId) {
-        self.outputs.retain(|(known, _)| *known != id);
-    }
-
-    /// Whether nothing stands on this output and nothing waits on it.
-    #[must_use]
-    pub fn is_idle(&self, id: OutputId) -> bool {
-        let output = self.outputs.iter().find(|(known, _)| *known == id);
-        output.is_none_or(|(_, output)| !output.is_shown() && !output.is_behind())
-    }
-
     /// Whether an output of that id can still be drawn on.
     #[must_use]
     pub fn has_output(&self, id: OutputId) -> bool {
