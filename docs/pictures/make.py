@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
+import tempfile
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,8 +74,44 @@ def _shows(pattern: str) -> Callable[[Screen], bool]:
     return lambda screen: re.search(pattern, "\n".join(screen.visible()), re.DOTALL) is not None
 
 
+def program(name: str, source: str, pattern: str) -> None:
+    """Shoots a short program, which the picture shows the name of."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / f"{name}.py"
+        path.write_text("import time\nfrom mp_tqdm import mp_tqdm, report_progress\n" + source)
+        shoot(name, [str(path)], f"python {name}.py", _shows(pattern))
+
+
+PRINTS = """
+for epoch in mp_tqdm(range(3), desc="epochs"):
+    for batch in mp_tqdm(range(40), desc="batches", leave=False):
+        time.sleep(0.01)
+    print(f"epoch {epoch}: loss 0.{31 - 9 * epoch}, saved to model-{epoch}.pt")
+"""
+POOL = """
+from multiprocessing import Pool
+
+def work(document):
+    time.sleep(0.002)
+    if document % 200 == 0:
+        print(f"document {document} is empty")
+    report_progress()
+
+if __name__ == "__main__":
+    with mp_tqdm(total=1000, desc="documents") as bar, Pool(4) as pool:
+        pool.map(work, range(1000), chunksize=10)
+"""
+STALL = """
+bar = mp_tqdm(range(100), desc="upload", unit="file")
+for file in bar:
+    time.sleep(6.5 if file == 42 else 0.01)
+"""
+
 TRAIN = "examples/train_ddp.py"
 PICTURES: dict[str, Callable[[], None]] = {
+    "prints": lambda: program("prints", PRINTS, r"epoch 1:.*epochs: +67%.*batches: +[4-7]"),
+    "pool": lambda: program("pool", POOL, r"is empty.*documents: +[5-8].%"),
+    "stall": lambda: program("stall", STALL, r"nothing for"),
     "ddp": lambda: shoot(
         "ddp",
         ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", TRAIN],
