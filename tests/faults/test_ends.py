@@ -88,18 +88,16 @@ def test_counts_of_a_process_that_ends_roughly_are_in_the_sum(
 
 # A timer sends what ^C sends. What swallows it leaves the work to go on until the limit.
 INTERRUPT_AT_RANDOM = """
-    import os, random, signal, sys, time
-    # Imported here, for an interrupt that comes in an import is swallowed by CPython now and then.
-    import hashlib, itertools, mp_tqdm._job, mp_tqdm._seen
+    import importlib, os, random, signal, sys, time
     from mp_tqdm import mp_tqdm, report_progress
 
     signal.signal(signal.SIGALRM, signal.default_int_handler)
     seed = time.time_ns()
     chance = random.Random(seed)
 
-    def work():
-        limit = time.monotonic() + 3
-        while time.monotonic() < limit:
+    def work(seconds=3):
+        limit = time.monotonic() + seconds
+        while True:
             with mp_tqdm(total=10, desc="opened", key="one") as bar:
                 bar.set_postfix(loss=0.25)
                 for _ in range(5):
@@ -107,6 +105,8 @@ INTERRUPT_AT_RANDOM = """
                 report_progress()
             for _ in mp_tqdm(range(20), desc="iterated"):
                 pass
+            if time.monotonic() > limit:
+                return
 
     def is_interrupted(within_s):
         delay = chance.random() * within_s + 1e-6
@@ -127,9 +127,29 @@ INTERRUPT_AT_RANDOM = """
             lost += os.waitpid(child, 0)[1] != 0
         return lost
 
+    def import_what_children_will():
+        # CPython itself swallows an interrupt that comes at the end of an import. What one child
+        # imports here may have the next one import something else.
+        names = ["os"]
+        while names:
+            reader, writer = os.pipe()
+            child = os.fork()
+            if not child:
+                before = set(sys.modules)
+                work(0)
+                os.write(writer, " ".join(sys.modules.keys() - before).encode())
+                os._exit(0)
+            os.close(writer)
+            names = os.read(reader, 1 << 16).decode().split()
+            os.waitpid(child, 0)
+            for name in names:
+                importlib.import_module(name)
+
+    import_what_children_will()
     number = int(sys.argv[1])
     lost_by_children = children(number)
     lost = sum(not is_interrupted(0.003) for _ in range(number))
+    import_what_children_will()  # those of an attached process do other things
     lost_by_children += children(number)
     print(lost, "of", number, "and of", 2 * number, "children", lost_by_children)
 """
