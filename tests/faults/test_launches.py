@@ -203,6 +203,7 @@ def test_after_a_group_was_killed_the_next_start_counts_from_zero_and_cleans_up(
         segments |= {line["segment"] for line in lines}
         if not is_last:
             os.killpg(group.pid, signal.SIGKILL)
+            wait_until(lambda pid=group.pid: not programs.session_works(pid), "the group's end")
         assert group.wait(20) == (0 if is_last else -signal.SIGKILL)
     assert len(segments) == count // 2 + 1
     assert not any(map(os.path.exists, segments))

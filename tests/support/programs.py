@@ -147,6 +147,25 @@ def kill_session(pid: int) -> None:
                 continue
 
 
+def session_works(pid: int) -> bool:
+    """Whether a program that was started in a session of its own, or what it started, still runs.
+
+    A zombie does not: the kernel has closed its files and given up its locks.
+    """
+    return any(
+        name.isdecimal() and _session(name) == pid and not _is_zombie(name)
+        for name in os.listdir("/proc")
+    )
+
+
+def _is_zombie(pid: str) -> bool:
+    try:
+        _, _, rest = Path("/proc", pid, "stat").read_text().rpartition(")")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return rest.split()[0] == "Z"
+
+
 def _session(pid: str) -> int | None:
     """The session of a process, None when it has just ended."""
     try:
