@@ -1,6 +1,7 @@
 """Writes the measured tables of the documents from the JSON of a run.
 
     python -m benches --json docs/figures.json        README.md and docs/benchmarks.md
+    python -m benches processes owner fork crew --json docs/processes.json    docs/benchmarks.md
     python -m benches.noise --json docs/noise.json    docs/output.md
     python docs/figures.py
 
@@ -69,7 +70,8 @@ COLUMNS = (
 
 def text(value: float) -> str:
     """Three digits at most, and thousands apart."""
-    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+    digits = 0 if abs(value) >= 10 else 1 if abs(value) >= 1 else 2
+    return f"{value:,.{digits}f}"
 
 
 def machine(run: dict[str, Any]) -> str:
@@ -144,4 +146,6 @@ if __name__ == "__main__":
     run = json.loads((HERE / "figures.json").read_text())
     replace(ROOT / "README.md", overview(run))
     replace(HERE / "benchmarks.md", tables(run))
+    processes = json.loads((HERE / "processes.json").read_text())
+    replace(HERE / "benchmarks.md", tables(processes), "processes")
     replace(HERE / "output.md", noise(json.loads((HERE / "noise.json").read_text())), "noise")
