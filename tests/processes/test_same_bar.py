@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.ranks import Ranks
+from support.terminal import Terminal
 
 pytestmark = pytest.mark.once
 
@@ -86,6 +87,48 @@ def test_a_key_joins_what_lies_at_different_places(program: Program, tmp_path: P
     with Ranks(tmp_path, command, 2) as ranks:
         ranks.pass_by("counted", "read")
         assert ranks.outputs() == ["3 1\n", "3 2\n"]
+
+
+def test_ranks_that_open_a_bar_in_the_same_moment_are_in_one_line(
+    program: Program, tmp_path: Path
+) -> None:
+    # On two cores about every fifth of these bars has two entries in the segment.
+    rounds = 40
+    command = program(f"""
+        import time
+        from mp_tqdm import mp_tqdm
+        from steps import here, rank
+
+        def meet(name):
+            (here / f"{{name}}.{{rank}}").touch()
+            while not (here / f"{{name}}.{{1 - rank}}").exists():
+                time.sleep(0.001)
+
+        for number in range({rounds}):
+            meet(f"begin {{number}}")
+            moment = (time.monotonic() // 0.01 + 2) * 0.01
+            while time.monotonic() < moment:
+                pass
+            bar = mp_tqdm(total=2, desc=f"round {{number}}", reduce="sum")
+            bar.update()
+            meet(f"counted {{number}}")
+            if rank == 0:
+                with (here / "read").open("a") as file:
+                    print(bar.n, file=file)
+            meet(f"read {{number}}")
+            if rank == 0:
+                # Else its line says that not all are done.
+                meet(f"closed {{number}}")
+            bar.close()
+            if rank == 1:
+                meet(f"closed {{number}}")
+    """)
+    with Terminal(rounds + 5, 100) as terminal, Ranks(tmp_path, command, 2, terminal) as ranks:
+        assert terminal.wait() == 0
+        lines = [line for line in terminal.lines() if line.startswith("round ")]
+    assert len(lines) == rounds
+    assert all("2 ranks at" in line for line in lines), lines
+    assert (tmp_path / "read").read_text() == rounds * "2\n"
 
 
 def test_what_a_rank_did_before_the_owner_came_is_in_the_owners_bar(

@@ -14,6 +14,8 @@ pub const NAMED: u32 = 1 << 2;
 pub const FED: u32 = 1 << 3;
 /// Opened by workers: shards of one loop, without a pass number.
 pub const BY_WORKERS: u32 = 1 << 4;
+/// Several entries stand for the bar: two opened it at once, or others were through with it before.
+pub const SPLIT: u32 = 1 << 5;
 /// Where the reduction and what to leave stand in the traits; the caller's encoding.
 pub const CALLER_TRAITS_SHIFT: u32 = 8;
 
@@ -168,6 +170,12 @@ impl BarEntry {
         self.tag
             .compare_exchange(from.pack(), to.pack(), Ordering::SeqCst, Ordering::SeqCst)
             .is_ok()
+    }
+
+    /// Whether this entry alone stands for its bar, as far as anybody has seen.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.traits.load(Ordering::Relaxed) & SPLIT == 0
     }
 
     /// Adds trait bits, such as [`FED`]. A store that is not needed is not made: the line is shared.

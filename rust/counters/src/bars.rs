@@ -1,6 +1,6 @@
 //! The bar table: how a bar begins and ends when its openers may die at any step.
 
-use crate::bar::{BarEntry, BarView, Identity, Opening, REPORTABLE};
+use crate::bar::{BarEntry, BarView, Identity, Opening, REPORTABLE, SPLIT};
 use crate::cell::Cell;
 use crate::cells::{Cells, Claimed};
 use crate::sync::{AtomicU32, AtomicU64, Ordering, fence};
@@ -105,10 +105,25 @@ impl<'a> Bars<'a> {
             return Some(Joined { id, claimed });
         }
         let joined = self.insert(cells, opening, rank, me, alive)?;
+        self.note_split(identity, joined.id);
         if opening.traits & REPORTABLE != 0 {
             self.turn_current();
         }
         Some(joined)
+    }
+
+    /// Marks the entries of a bar that has others beside the one just made. Of two processes that
+    /// make one at the same time, the one that looks last marks both.
+    fn note_split(&self, identity: Identity, made: BarId) {
+        // SYNC POINT: pairs with itself in the other process: at least one sees both entries.
+        fence(Ordering::SeqCst);
+        let others = self
+            .views()
+            .filter(|view| view.identity == identity && view.id != made);
+        for entry in others.filter_map(|view| self.entry(view.id)) {
+            entry.add_traits(SPLIT);
+            self.bars[usize::from(made.index)].add_traits(SPLIT);
+        }
     }
 
     fn merge(&self, entry: &BarEntry, opening: &Opening<'_>, me: ProcessId, alive: &impl Liveness) {

@@ -33,7 +33,7 @@ mod value;
 
 pub use bar::{
     BY_WORKERS, BarEntry, BarView, CALLER_TRAITS_SHIFT, FED, ITERATES, Identity, NAMED, Opening,
-    REPORTABLE,
+    REPORTABLE, SPLIT,
 };
 pub use bars::{Bars, Joined};
 pub use cell::{Cell, CellView, OWN_LINE};

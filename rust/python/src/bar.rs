@@ -46,8 +46,6 @@ pub(crate) struct BarCore {
     /// The process whose handle this is; another one (a fork child) has a copy.
     maker: ProcessId,
     is_copy: bool,
-    /// Ranks that were through with the bar before it opened here counted in a place of their own.
-    has_forerunners: bool,
     /// Drawn by Python code, which has to hear of each count: no count takes the hot path.
     pub(crate) is_self_drawn: bool,
     /// Counts where there is no cell in the segment, and after the end.
@@ -110,9 +108,6 @@ impl BarCore {
                 identity,
                 maker: home.me,
                 is_copy: false,
-                has_forerunners: bars
-                    .views()
-                    .any(|view| view.identity == identity && Some(view.id) != id),
                 is_self_drawn: opening.traits & SELF_DRAWN != 0,
                 own,
                 points_at: Mutex::new(None),
@@ -162,7 +157,6 @@ impl BarCore {
             identity,
             maker: process.home.me,
             is_copy: true,
-            has_forerunners: false,
             is_self_drawn: false,
             own: fresh_cell(),
             points_at: Mutex::new(None),
@@ -268,7 +262,7 @@ impl BarCore {
     /// Whether one cell alone counts in the bar, and that is this process's.
     pub(crate) fn is_alone(&self, process: &Process) -> bool {
         let entry = self.id.and_then(|id| process.home.tables.bars().entry(id));
-        !self.is_copy && entry.is_some_and(|entry| entry.cells() <= 1)
+        !self.is_copy && entry.is_some_and(|entry| entry.cells() <= 1 && entry.is_whole())
     }
 
     /// The cells of the bar, of all entries that stand for it.
@@ -295,14 +289,11 @@ impl BarCore {
         }
         let (cell, _) = self.cell(process);
         let own = cell.n();
-        let alone = || {
-            let entry = self.id.and_then(|id| process.home.tables.bars().entry(id));
-            entry.is_none_or(|entry| entry.cells() <= 1) && !std::ptr::eq(cell, self.own)
-        };
         if process.home.role == Role::Worker && self.is_makers(process) {
             return state.initial + own - state.base;
         }
-        if self.id.is_none() || !self.is_copy && !self.has_forerunners && alone() {
+        let is_shared = !std::ptr::eq(cell, self.own);
+        if self.id.is_none() || is_shared && self.is_alone(process) {
             self.note_read(state.initial);
             return state.initial + own;
         }

@@ -96,14 +96,15 @@ impl Scene {
             if end == End::Over {
                 picture.over.extend(&group.ids);
             }
-            let style = self.style_of(process, local, group.view.id);
+            let id = group.id_here(local);
+            let style = self.style_of(process, local, id);
             if end == End::Hidden || !self.is_due(process, group, &style, now_s) {
                 continue;
             }
             if let Some(asked) = style.mininterval_s {
                 interval_s = if first { asked } else { interval_s.min(asked) };
             }
-            let output = local.get(&group.view.id).map(|local| local.output);
+            let output = local.get(&id).map(|local| local.output);
             let is_last = matches!(end, End::Over | End::Told);
             let ended = is_last.then(|| match leave_of(group.view.traits) {
                 Leave::Yes => Ended::Keep,
@@ -116,7 +117,7 @@ impl Scene {
                     self.stalls.note(&mut row, now_s);
                 }
                 row.is_still = process.is_interactive && self.is_still(&row);
-                picture.rows.push((group.view.id, output, row));
+                picture.rows.push((id, output, row));
             }
             first = false;
         }

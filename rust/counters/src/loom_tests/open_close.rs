@@ -4,7 +4,7 @@
 use loom::thread;
 
 use super::{A, B, BAR, C, KEY, RANK, World, check, check_deaths, opening, other, shared};
-use crate::bar::Opening;
+use crate::bar::{BarEntry, Opening};
 use crate::bars::Joined;
 use crate::cell::Cell;
 use crate::tag::{BarId, BarState, ProcessId, Rank};
@@ -117,6 +117,23 @@ fn a_process_that_joins_while_the_last_one_closes_has_an_open_bar() {
         let ended = closer.join().unwrap();
         assert!(world.is_in_use(joined.id));
         assert!(!ended || joined.id != theirs);
+    });
+}
+
+#[test]
+fn entries_that_two_processes_make_at_once_for_one_bar_know_of_each_other() {
+    check(Some(3), || {
+        let world = shared(World::new(2, 2));
+        let other = {
+            let world = world.clone();
+            thread::spawn(move || world.open(&opening(), B).expect("there is room").id)
+        };
+        let mine = world.open(&opening(), A).expect("there is room").id;
+        let theirs = other.join().unwrap();
+        for id in [mine, theirs] {
+            let is_whole = world.bars().entry(id).map(BarEntry::is_whole);
+            assert_eq!(is_whole, Some(mine == theirs));
+        }
     });
 }
 
