@@ -134,6 +134,14 @@ pub(crate) fn is_main_interpreter(_attached: Python<'_>) -> bool {
     unsafe { ffi::PyInterpreterState_GetID(interpreter) == 0 }
 }
 
+/// Has Python call `callback` once it is finalized, which is before a process that an interrupt ended
+/// ends by its signal; libc's exit callbacks do not run then. False if Python had no room.
+pub(crate) fn at_finalize(callback: extern "C" fn()) -> bool {
+    // SAFETY: `callback` is a plain function of a module that is never unloaded and asks nothing of
+    // Python, which is gone by then.
+    unsafe { ffi::Py_AtExit(Some(callback)) == 0 }
+}
+
 /// Has the main thread draw again once its fork is over; false where too much waits for it already.
 pub(crate) fn resume_soon() -> bool {
     extern "C" fn resume(_: *mut c_void) -> c_int {

@@ -200,7 +200,11 @@ fn settle(
 
 /// At import: the report entry, and what has to happen at exit.
 pub(crate) fn start() -> PyResult<()> {
+    static HAS_LEFT: AtomicU32 = AtomicU32::new(0);
     extern "C" fn at_exit() {
+        if HAS_LEFT.swap(1, Ordering::Relaxed) == 1 {
+            return;
+        }
         if let Some(process) = hot::process() {
             process.stage.finish(process);
             process.stage.stop();
@@ -213,6 +217,8 @@ pub(crate) fn start() -> PyResult<()> {
         ));
     };
     hot::set_report_entry(entry);
+    hot::at_finalize(at_exit);
+    // Where somebody calls `exit` past Python.
     mp_tqdm_counters::at_exit(at_exit);
     Ok(())
 }
