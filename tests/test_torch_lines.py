@@ -159,7 +159,8 @@ def test_the_lines_are_the_same_however_the_ranks_were_started(screens: dict[str
         lines = list(map(LINE.fullmatch, screen.lines))
         assert sum(line is None for line in lines) == 1, screen.lines  # what was printed at the end
         groups = [line.group("desc", "percent", "n", "total", "note") for line in lines if line]
-        return [" ".join(map(str, group)) for group in groups]
+        # How fast the slowest and the fastest rank were differs from run to run.
+        return [re.sub(r"at .*it/s", "", " ".join(map(str, group))) for group in groups]
 
     assert said(screens["torchrun"]) == said(screens["spawn"])
     assert screens["spawn"].lines[-1] == screens["torchrun"].lines[-1] == f"trained on {RANKS}"

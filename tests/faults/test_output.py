@@ -132,7 +132,7 @@ def test_a_number_that_a_data_file_got_is_not_written_to(
             inner.close()
             bar.close()
             os.write(file, b"mine")
-            os._exit(5)
+            sys.exit(5)
             """,
             str(data),
         )
