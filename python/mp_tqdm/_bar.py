@@ -13,9 +13,7 @@ from mp_tqdm import _arguments, _core, _path, _redirect, _streams
 from mp_tqdm._collection import Collection
 from mp_tqdm._errors import TqdmWarning
 from mp_tqdm._frames import Frames
-from mp_tqdm._instances import free_position
-from mp_tqdm._receipt import Receipt
-from mp_tqdm._together import Together
+from mp_tqdm._together import Together, free_position
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +38,7 @@ class _NotGiven:
 NOT_GIVEN = _NotGiven()
 
 
-class mp_tqdm(Frames, Together, Receipt, Collection):  # noqa: N801 - the name that users change their import to
+class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users change their import to
     """Iterates over `iterable`, or counts `update` calls, and shows the progress of the whole job.
 
     A drop-in for `tqdm`: every parameter has tqdm's meaning and default. Counting costs one store
@@ -305,6 +303,19 @@ class mp_tqdm(Frames, Together, Receipt, Collection):  # noqa: N801 - the name t
         if self._painter is not None:
             self._painter.forget(self.smoothing)
             self.refresh()
+
+    def receipt(self) -> dict[str, Any]:
+        """What the whole job did in this bar, so far or until it was closed here.
+
+        Returns:
+            `desc`; `n`, the items of all ranks without the initial count; `total`, that of this
+            process's bar, or `None`; `elapsed_s`, of the rank that took longest; `rate`, items a
+            second over that time, or `None`; `ranks`, by the rank's number: `n`, `elapsed_s`,
+            `rate`, `open` and `dead`; `lost`, the items that the job reported to no bar at all.
+        """
+        from mp_tqdm import _receipt
+
+        return _receipt.of(self)
 
     def __enter__(self) -> Self:
         """The bar itself."""

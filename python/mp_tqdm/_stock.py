@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 
-from mp_tqdm._instances import Instances
+from mp_tqdm._together import Instances
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

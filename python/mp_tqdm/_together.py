@@ -1,18 +1,61 @@
 """What the bars of a class have in common: the set of them, their lock, and text between them."""
 
-# The attributes here are those of one object, defined over several files.
-
 from __future__ import annotations
 
 import sys
-
-from mp_tqdm._aside import Aside, put
-from mp_tqdm._instances import Instances
-from mp_tqdm._lock import WriteLock
+from _weakref import ref
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any, ClassVar, TextIO
+
+    from mp_tqdm._aside import Aside
+
+
+class Instances(dict):  # type: ignore[type-arg]
+    """A weak set of bars, without the price of one.
+
+    A bar enters and leaves by one store into a dict, under its id, where a `WeakSet` takes several
+    calls. It leaves at its close, which its collection calls as well.
+    """
+
+    def add(self, bar: Any) -> None:
+        """Takes a bar in."""
+        self[id(bar)] = ref(bar)
+
+    def discard(self, bar: Any) -> None:
+        """Lets a bar go, if it is there."""
+        self.pop(id(bar), None)
+
+    def remove(self, bar: Any) -> None:
+        """Lets a bar go.
+
+        Raises:
+            KeyError: It is not there.
+        """
+        del self[id(bar)]
+
+    def copy(self) -> set[Any]:  # type: ignore[override]
+        """The bars, as a set."""
+        return set(self)
+
+    def __iter__(self) -> Iterator[Any]:
+        """The bars, those of this moment."""
+        for reference in list(self.values()):
+            bar = reference()
+            if bar is not None:
+                yield bar
+
+    def __contains__(self, bar: object) -> bool:
+        """Whether a bar is open."""
+        return super().__contains__(id(bar))
+
+
+def free_position(instances: Instances) -> int:
+    """The first line on which no bar stands."""
+    taken = {abs(bar.pos) for bar in instances if hasattr(bar, "pos")}
+    return min(set(range(len(taken) + 1)) - taken)
 
 
 class Together:
@@ -37,6 +80,8 @@ class Together:
             end: What follows the text.
             nolock: Whether the lock is held already.
         """
+        from mp_tqdm._aside import Aside, put
+
         stream = file if file is not None else sys.stdout
         if stream is None:
             return
@@ -51,6 +96,8 @@ class Together:
             file: Where the text goes; default `sys.stdout`.
             nolock: Whether the lock is held already.
         """
+        from mp_tqdm._aside import Aside
+
         return Aside(cls, file if file is not None else sys.stdout, nolock=nolock)
 
     @classmethod
@@ -61,6 +108,8 @@ class Together:
         to others it can be handed as an argument: `Pool(initializer=mp_tqdm.set_lock, ...)`.
         """
         if not hasattr(cls, "_lock"):
+            from mp_tqdm._lock import WriteLock
+
             cls._lock = WriteLock()
         return cls._lock
 
