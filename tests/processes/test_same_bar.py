@@ -123,7 +123,7 @@ def test_ranks_that_open_a_bar_in_the_same_moment_are_in_one_line(
             if rank == 1:
                 meet(f"closed {{number}}")
     """)
-    with Terminal(rounds + 5, 100) as terminal, Ranks(tmp_path, command, 2, terminal) as ranks:
+    with Terminal(rounds + 5, 100) as terminal, Ranks(tmp_path, command, 2, terminal):
         assert terminal.wait() == 0
         lines = [line for line in terminal.lines() if line.startswith("round ")]
     assert len(lines) == rounds
