@@ -19,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benches.report import machine
+from mp_tqdm.bench.report import machine
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 

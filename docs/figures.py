@@ -1,11 +1,12 @@
 """Writes the measured tables of the documents from the JSON of a run.
 
-    python -m benches --json docs/figures.json        README.md and docs/benchmarks.md
-    python -m benches processes owner fork crew --json docs/processes.json    docs/benchmarks.md
-    python -m benches.noise --json docs/noise.json    docs/output.md
+    python -m mp_tqdm bench --json docs/figures.json
+    python -m mp_tqdm bench processes owner fork crew --json docs/processes.json
+    python -m benches.noise --json docs/noise.json
     python docs/figures.py
 
-No figure in them is typed by hand.
+The first is for README.md and docs/benchmarks.md, the second for the latter, the third for
+docs/output.md. No figure in them is typed by hand.
 """
 
 from __future__ import annotations

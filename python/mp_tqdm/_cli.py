@@ -47,6 +47,10 @@ def _command(given: Sequence[str]) -> int:
         from mp_tqdm import _pipe
 
         return _pipe.main(given[1:])
+    if given[:1] == ["bench"]:
+        from mp_tqdm.bench import command
+
+        return command.main(given[1:])
     parser = argparse.ArgumentParser(
         prog="python -m mp_tqdm",
         description="One progress bar for a whole training or data job.",
@@ -81,6 +85,11 @@ def _command(given: Sequence[str]) -> int:
     commands.add_parser(
         "pipe",
         help="copy stdin to stdout with a bar, as `python -m tqdm`; --help shows its options",
+    )
+    commands.add_parser(
+        "bench",
+        help="measure on this machine what counting costs, beside other progress bars; --help shows"
+        " its options",
     )
     chosen = parser.parse_args(given)
     if chosen.command in {None, "run"}:

@@ -1,6 +1,6 @@
 """A crew of processes that split lines into tokens, reporting each line in one of several ways.
 
-    python -m benches.crew METHOD WORKERS ITEMS
+    python -m mp_tqdm.bench.crew METHOD WORKERS ITEMS
 
 Prints the seconds from the moment when all are ready to the end of the last one, and fails if the
 reports do not add up to ITEMS.

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from benches import floor
-from benches.benchmark import as_benchmark
-from benches.subject import Subject, Suite, fresh
+from mp_tqdm.bench import floor
+from mp_tqdm.bench.subject import Subject, Suite, fresh
 
 # Puts the bar around the items, whose number is the second argument.
 Wrap = Callable[[Any, int], Any]
@@ -79,5 +78,3 @@ SUITE = Suite(
     floor="floor: C iterator",
     ours="mp_tqdm",
 )
-
-bench_iterate = as_benchmark(SUITE)

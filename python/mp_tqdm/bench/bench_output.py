@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from benches.subject import Subject, Suite
+from mp_tqdm.bench.subject import Subject, Suite
 
 _SECONDS = 1.0
 
@@ -58,7 +58,7 @@ _PACKAGES = {"mp_tqdm": "mp-tqdm", "tqdm": "tqdm", "rich": "rich"}
 def _written(source: str, which: int, *, in_log: bool) -> Callable[[int], float]:
     def run(_: int) -> float:
         command = [sys.executable, "-c", _LOOP + source + _END, str(which)]
-        # Where it is no log, standard error is the terminal of `python -m benches`.
+        # Where it is no log, standard error is the terminal of `python -m mp_tqdm bench`.
         errors = subprocess.PIPE if in_log else None
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, text=True, check=True)
         return float(done.stdout)

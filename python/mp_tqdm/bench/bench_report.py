@@ -7,10 +7,9 @@ from contextlib import contextmanager, nullcontext
 from itertools import repeat
 from typing import Any
 
-from benches import floor
-from benches.bench_update import calls, empty_loop, timed
-from benches.benchmark import as_benchmark
-from benches.subject import Subject, Suite, fresh
+from mp_tqdm.bench import floor
+from mp_tqdm.bench.bench_update import calls, empty_loop, timed
+from mp_tqdm.bench.subject import Subject, Suite, fresh
 
 
 def _bare_calls(count: int, function: Callable[[], object]) -> float:
@@ -87,5 +86,3 @@ SUITE = Suite(
     floor="floor: C add()",
     ours="mp_tqdm report_progress()",
 )
-
-bench_report = as_benchmark(SUITE)

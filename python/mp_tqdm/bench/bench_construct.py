@@ -6,9 +6,8 @@ from collections.abc import Callable
 from itertools import repeat
 from typing import Any
 
-from benches.bench_update import empty_loop
-from benches.benchmark import as_benchmark
-from benches.subject import Subject, Suite, fresh
+from mp_tqdm.bench.bench_update import empty_loop
+from mp_tqdm.bench.subject import Subject, Suite, fresh
 
 
 def _opened(package: str, **options: Any) -> Callable[[int], float]:
@@ -47,5 +46,3 @@ SUITE = Suite(
     unit="us",
     scale=1e6,
 )
-
-bench_construct = as_benchmark(SUITE)

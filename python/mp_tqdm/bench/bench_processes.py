@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from benches.subject import Subject, Suite
+from mp_tqdm.bench.subject import Subject, Suite
 
 # Each process times its own loop with the clock of its own processor time, and takes off the loop
 # without the call. The sum of all must be exact.

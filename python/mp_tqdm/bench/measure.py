@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from benches.subject import Subject, Suite
+from mp_tqdm.bench.subject import Subject, Suite
 
 # Long enough for the clock and for a bar to settle, short enough to repeat.
 _CALIBRATION_S = 0.02

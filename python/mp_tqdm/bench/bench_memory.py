@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from benches.subject import Subject, Suite
+from mp_tqdm.bench.subject import Subject, Suite
 
 # Written to the descriptor: while rich draws, what is printed goes through its console.
 _RESIDENT = """

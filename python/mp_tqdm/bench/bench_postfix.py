@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from itertools import repeat
 from typing import Any
 
-from benches.bench_update import empty_loop, timed
-from benches.benchmark import as_benchmark
-from benches.subject import Subject, Suite, fresh
+from mp_tqdm.bench.bench_update import empty_loop, timed
+from mp_tqdm.bench.subject import Subject, Suite, fresh
 
 
 def _sets(count: int, set_postfix: Callable[..., object]) -> float:
@@ -90,5 +89,3 @@ SUITE = Suite(
     baseline="empty loop",
     ours="mp_tqdm",
 )
-
-bench_postfix = as_benchmark(SUITE)

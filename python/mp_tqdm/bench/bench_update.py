@@ -6,9 +6,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import repeat
 from typing import Any
 
-from benches import floor
-from benches.benchmark import as_benchmark
-from benches.subject import Subject, Suite, fresh
+from mp_tqdm.bench import floor
+from mp_tqdm.bench.subject import Subject, Suite, fresh
 
 # Opens a bar of that total; gives what is called, or the bar whose `update` is.
 Open = Callable[[int], AbstractContextManager[Any]]
@@ -119,8 +118,6 @@ SUITE = Suite(
     floor="floor: C add(1)",
     ours="mp_tqdm update(1)",
 )
-
-bench_update = as_benchmark(SUITE)
 
 
 def _given(name: str, *, called: bool = False) -> AbstractContextManager[Any]:

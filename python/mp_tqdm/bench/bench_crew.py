@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from benches.subject import Subject, Suite
+from mp_tqdm.bench.subject import Subject, Suite
 
 WORKERS = 64
 ITEMS = 2_948_390
@@ -15,7 +15,7 @@ def _crew(method: str, part: int = 1) -> Callable[[int], float]:
 
     def run(items: int) -> float:
         share = items // part
-        command = [sys.executable, "-m", "benches.crew", method, str(WORKERS), str(share)]
+        command = [sys.executable, "-m", "mp_tqdm.bench.crew", method, str(WORKERS), str(share)]
         printed = subprocess.check_output(command, text=True)
         return float(printed.splitlines()[-1]) * items / share  # Ray may print warnings before
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benches.measure import Figure
-from benches.subject import Suite
-from benches.targets import Verdict
+import mp_tqdm
+from mp_tqdm.bench.measure import Figure
+from mp_tqdm.bench.subject import Suite
+from mp_tqdm.bench.targets import Verdict
 
 PACKAGES = ("mp-tqdm", "alive-progress", "progressbar2", "rich", "speedups", "tqdm")
 
@@ -100,6 +101,8 @@ def _processor() -> str:
 
 
 def _version(package: str) -> str | None:
+    if package == "mp-tqdm":
+        return mp_tqdm.__version__
     try:
         return version(package)
     except PackageNotFoundError:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from benches.measure import Figure
+    from mp_tqdm.bench.measure import Figure
 
 Figures = dict[str, "Figure"]
 

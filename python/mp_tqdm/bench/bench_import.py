@@ -5,8 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from benches.benchmark import as_benchmark
-from benches.subject import Subject, Suite
+from mp_tqdm.bench.subject import Subject, Suite
 
 
 def _started(statement: str) -> Callable[[int], float]:
@@ -38,5 +37,3 @@ SUITE = Suite(
     scale=1e3,
     repetitions=3,
 )
-
-bench_import = as_benchmark(SUITE)

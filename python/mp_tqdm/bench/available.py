@@ -18,15 +18,14 @@ def why_missing(package: str | None) -> str:
     """
     if package is None:
         return ""
+    if package == "mp-tqdm":
+        from mp_tqdm import _core
+
+        if _core.__debug_build__:
+            raise DebugBuildError
+        return ""
     try:
         version(package)
     except PackageNotFoundError:
         return f"{package} is not installed"
-    if package == "mp-tqdm":
-        try:
-            from mp_tqdm import _core, mp_tqdm, report_progress, trange  # noqa: F401
-        except ImportError as error:
-            return f"mp-tqdm cannot be imported: {error}"
-        if _core.__debug_build__:
-            raise DebugBuildError
     return ""

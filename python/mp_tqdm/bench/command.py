@@ -1,11 +1,11 @@
 """Measures mp_tqdm beside a floor in C and its peers, and prints one table for each suite.
 
-    python -m benches                          all suites, some minutes
-    python -m benches iterate update --quick   two of them, roughly
-    python -m benches --json FILE --check      all figures to a file; fails on a broken promise
+    python -m mp_tqdm bench                          all suites, some minutes
+    python -m mp_tqdm bench iterate update --quick   two of them, roughly
+    python -m mp_tqdm bench --json FILE --check      figures to a file; fails on a broken promise
 
-Run it in the root of the repository, with the released wheel and the extra `bench` installed, and
-with nothing else running. Bars draw on a terminal of their own that somebody reads.
+The extra `bench` brings the libraries that it compares with. Nothing else should be running. Bars
+draw on a terminal of their own that somebody reads.
 """
 
 import argparse
@@ -17,43 +17,13 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-from benches import (
-    bench_construct,
-    bench_crew,
-    bench_import,
-    bench_iterate,
-    bench_memory,
-    bench_output,
-    bench_postfix,
-    bench_processes,
-    bench_report,
-    bench_update,
-    report,
-)
-from benches.available import DebugBuildError, why_missing
-from benches.measure import measure
-from benches.subject import Suite
-from benches.targets import Figures, verdicts
-from benches.terminal import drained_terminal
-
-SUITES = {
-    suite.name: suite
-    for suite in (
-        bench_iterate.SUITE,
-        bench_update.SUITE,
-        bench_report.SUITE,
-        bench_postfix.SUITE,
-        bench_construct.SUITE,
-        bench_import.SUITE,
-        bench_memory.SUITE,
-        bench_memory.SEGMENT_SUITE,
-        *bench_output.SUITES,
-        bench_processes.SUITE,
-        bench_processes.OWNER_SUITE,
-        bench_processes.FORK_SUITE,
-        bench_crew.SUITE,
-    )
-}
+from mp_tqdm.bench import report
+from mp_tqdm.bench.available import DebugBuildError, why_missing
+from mp_tqdm.bench.measure import measure
+from mp_tqdm.bench.subject import Suite
+from mp_tqdm.bench.suites import SUITES
+from mp_tqdm.bench.targets import Figures, verdicts
+from mp_tqdm.bench.terminal import drained_terminal
 
 # Many short rounds: the shorter one is, the likelier it meets no other process. A bar's cost is the
 # same in rounds of 0.05 and 0.25 s. Fewer than ten rounds are no basis for a claim.
@@ -61,9 +31,9 @@ ROUNDS, ROUND_S = 50, 0.1
 QUICK_ROUNDS, QUICK_ROUND_S = 10, 0.05
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Measure what the command line asks for; return the exit status."""
-    options = _parser().parse_args()
+    options = _parser().parse_args(arguments)
     # A shell's idea of its window is not the size of the terminal here.
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)
@@ -112,7 +82,7 @@ def _measured(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m benches",
+        prog="python -m mp_tqdm bench",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -128,7 +98,3 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample there")
     parser.add_argument("--verbose", action="store_true", help="tell what is being run")
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

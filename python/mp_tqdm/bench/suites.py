@@ -1,0 +1,33 @@
+"""All suites, by their names, in the order in which they run."""
+
+from mp_tqdm.bench import (
+    bench_construct,
+    bench_crew,
+    bench_import,
+    bench_iterate,
+    bench_memory,
+    bench_output,
+    bench_postfix,
+    bench_processes,
+    bench_report,
+    bench_update,
+)
+
+SUITES = {
+    suite.name: suite
+    for suite in (
+        bench_iterate.SUITE,
+        bench_update.SUITE,
+        bench_report.SUITE,
+        bench_postfix.SUITE,
+        bench_construct.SUITE,
+        bench_import.SUITE,
+        bench_memory.SUITE,
+        bench_memory.SEGMENT_SUITE,
+        *bench_output.SUITES,
+        bench_processes.SUITE,
+        bench_processes.OWNER_SUITE,
+        bench_processes.FORK_SUITE,
+        bench_crew.SUITE,
+    )
+}
