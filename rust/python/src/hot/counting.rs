@@ -1,0 +1,268 @@
+//! `Counting`: the base of `mp_tqdm`, whose `update` is a raw method.
+
+use std::cell::Cell as Field;
+use std::ffi::{c_char, c_void};
+use std::ptr;
+use std::sync::Arc;
+
+use mp_tqdm_counters::sync::{AtomicPtr, AtomicU64};
+use mp_tqdm_counters::{Cell, HotEntry, Value};
+use pyo3::exceptions::PyTypeError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+use super::call::{arguments, none, plain_count, swallow, trapped};
+use super::make::{Methods, make_type, method, slot};
+use super::{add, cell_of, warm, warm_cell};
+use crate::bar::BarCore;
+use crate::number::{to_python, value_of};
+
+/// Instances of `Counting` and of its subclasses begin with this.
+#[repr(C)]
+pub(super) struct Counting {
+    object: ffi::PyObject,
+    /// `idle_entry()` until a bar is bound.
+    pub(super) entry: Field<&'static HotEntry>,
+    /// `None` until a bar is bound.
+    pub(super) core: Field<Option<&'static BarCore>>,
+}
+
+impl Counting {
+    /// Sets the bar, and lets go of the one before. The core is an `Arc` in raw form, owned by the
+    /// instance.
+    fn set_core(&self, core: Option<Arc<BarCore>>) {
+        // SAFETY: a raw `Arc` points to a living core until `from_raw` below.
+        let raw = core.map(|core| unsafe { &*Arc::into_raw(core) });
+        if let Some(old) = self.core.replace(raw) {
+            // SAFETY: put there by this function, and taken out by it only.
+            drop(unsafe { Arc::from_raw(ptr::from_ref(old)) });
+        }
+    }
+}
+
+/// The fields of an instance of `Counting` or of a subclass.
+///
+/// # Safety
+///
+/// `object` is such an instance and outlives the reference.
+#[inline(always)]
+pub(super) unsafe fn counting<'a>(object: *mut ffi::PyObject) -> &'a Counting {
+    // SAFETY: the caller's words; the fields are cells, so that other references may exist.
+    unsafe { &*object.cast::<Counting>() }
+}
+
+static IDLE_WORD: AtomicU64 = AtomicU64::new(0);
+
+/// The entry of bars that count nothing: disabled, or not yet bound. Not wiped at a fork: it stays
+/// warm in every child.
+pub(super) fn idle_entry() -> &'static HotEntry {
+    static IDLE: std::sync::OnceLock<HotEntry> = std::sync::OnceLock::new();
+    IDLE.get_or_init(|| {
+        let entry = HotEntry {
+            cell: AtomicPtr::new(ptr::null_mut()),
+            watched: AtomicPtr::new(ptr::null_mut()),
+            seen: AtomicU64::new(0),
+            state: AtomicPtr::new(ptr::null_mut()),
+        };
+        warm(&entry, Box::leak(Box::new(Cell::new())), &IDLE_WORD, 0);
+        entry
+    })
+}
+
+unsafe extern "C" fn counting_new(
+    class: *mut ffi::PyTypeObject,
+    _args: *mut ffi::PyObject,
+    _kwargs: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: `class` is a ready type, whose tp_alloc slot is never null.
+    let alloc = unsafe { ffi::PyType_GetSlot(class, ffi::Py_tp_alloc) };
+    // SAFETY: the slot's type is `allocfunc` by CPython's definition.
+    let alloc: ffi::allocfunc = unsafe { std::mem::transmute(alloc) };
+    // SAFETY: as CPython calls it; the memory it returns is zeroed.
+    let object = unsafe { alloc(class, 0) };
+    if !object.is_null() {
+        let fields = object.cast::<Counting>();
+        // SAFETY: fresh memory of this layout, which nobody else has seen.
+        let entry = unsafe { &raw mut (*fields).entry };
+        // SAFETY: as above; the zeros of `core` are `None` already.
+        unsafe { entry.write(Field::new(idle_entry())) };
+    }
+    object
+}
+
+/// Closes the bar that nobody has any more. In native code, since CPython swallows an interrupt that
+/// comes in a `__del__` of Python, and a bar that is closed, as most are, needs none of it.
+unsafe extern "C" fn counting_finalize(object: *mut ffi::PyObject) {
+    // SAFETY: a slot of `Counting`, on an instance of it or of a subclass.
+    let core = unsafe { counting(object) }.core.get();
+    if core.is_some_and(BarCore::is_closed) {
+        return;
+    }
+    swallow(|py| {
+        // The user's exception is set aside, as `close` is Python code.
+        let raised = PyErr::take(py);
+        // SAFETY: the object lives until it is finalized.
+        let bar = unsafe { Bound::from_borrowed_ptr(py, object) };
+        let closed = bar.call_method0("close").map(drop);
+        if let Some(raised) = raised {
+            raised.restore(py);
+        }
+        closed
+    });
+}
+
+unsafe extern "C" fn counting_dealloc(object: *mut ffi::PyObject) {
+    // SAFETY: a slot of `Counting`, on its own instance.
+    unsafe { counting(object) }.set_core(None);
+    // SAFETY: the object is alive until its memory is given back below.
+    let class = unsafe { ffi::Py_TYPE(object) };
+    // SAFETY: as in `counting_new`, for tp_free.
+    let free = unsafe { ffi::PyType_GetSlot(class, ffi::Py_tp_free) };
+    // SAFETY: the slot's type is `freefunc` by CPython's definition.
+    let free: ffi::freefunc = unsafe { std::mem::transmute(free) };
+    // SAFETY: the last use of the object.
+    unsafe { free(object.cast()) };
+    // SAFETY: instances of heap types own a reference to their type.
+    unsafe { ffi::Py_DECREF(class.cast()) };
+}
+
+/// Whether an object is an instance of `Counting` or of a subclass.
+pub(crate) fn is_bar(object: &Bound<'_, PyAny>) -> bool {
+    let class = counting_type(object.py());
+    class.is_ok_and(|class| object.is_instance(class.as_any()).unwrap_or(false))
+}
+
+/// Connects an instance of `Counting` with its bar; `update` counts from now on.
+pub(crate) fn bind(instance: &Bound<'_, PyAny>, core: &Arc<BarCore>) -> PyResult<()> {
+    if !is_bar(instance) {
+        return Err(PyTypeError::new_err(
+            "only a subclass of mp_tqdm._core.Counting can be bound",
+        ));
+    }
+    // SAFETY: checked above, and `instance` holds it.
+    let counting = unsafe { counting(instance.as_ptr()) };
+    counting.entry.set(core.entry());
+    counting.set_core(Some(Arc::clone(core)));
+    Ok(())
+}
+
+/// `update(n=1)`.
+unsafe extern "C" fn update(
+    slf: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: a method of `Counting`: CPython checked that `slf` is an instance of it.
+    let counting = unsafe { counting(slf) };
+    // SAFETY: `args` holds `count` arguments, by the calling convention.
+    if let Some(n) = unsafe { plain_count(args, count, names) }
+        && let Some(cell) = warm_cell(counting.entry.get())
+    {
+        add(cell, n);
+        return none();
+    }
+    // SAFETY: as above, for all four.
+    unsafe { update_cold(slf, args, count, names, Drawing::Heard) }
+}
+
+/// `_count(n=1)`: as `update`, for the Python code that draws the bar and has not to be told.
+unsafe extern "C" fn count_only(
+    slf: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: a method of `Counting`: CPython checked that `slf` is an instance of it.
+    let counting = unsafe { counting(slf) };
+    // SAFETY: `args` holds `count` arguments, by the calling convention.
+    if let Some(n) = unsafe { plain_count(args, count, names) }
+        && let Some(cell) = cell_of(counting.entry.get())
+    {
+        add(cell, n);
+        return none();
+    }
+    // SAFETY: as above, for all four.
+    unsafe { update_cold(slf, args, count, names, Drawing::Silent) }
+}
+
+/// Whether the Python code that draws a bar hears of a count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Drawing {
+    Heard,
+    Silent,
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn update_cold(
+    slf: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+    drawing: Drawing,
+) -> *mut ffi::PyObject {
+    // SAFETY: the caller's words.
+    let core = unsafe { counting(slf) }.core.get();
+    trapped(|py| {
+        // SAFETY: as above.
+        let given = unsafe { arguments(py, args, count, names, "update", None) }?;
+        let n = given.n.as_ref().map_or(Ok(Some(Value::Int(1))), value_of)?;
+        let (Some(n), Some(core)) = (n, core) else {
+            return Ok(py.None());
+        };
+        let drawn = crate::bar::count_cold(py, core, n)?;
+        if drawing == Drawing::Heard && core.is_self_drawn && !core.is_closed() {
+            // SAFETY: as above, borrowed.
+            let bar = unsafe { Bound::from_borrowed_ptr(py, slf) };
+            return Ok(bar.call_method1("_counted", (to_python(py, n)?,))?.unbind());
+        }
+        Ok(if drawn {
+            true.into_pyobject(py)?.to_owned().into_any().unbind()
+        } else {
+            py.None()
+        })
+    })
+}
+
+static COUNTING_METHODS: Methods<3> = Methods([
+    method(
+        c"update",
+        update,
+        c"update($self, /, n=1)\n--\n\nCount n more items; True on the first call after a frame was drawn.",
+    ),
+    method(
+        c"_count",
+        count_only,
+        c"_count($self, /, n=1)\n--\n\nCount n more items, and draw nothing.",
+    ),
+    ffi::PyMethodDef::zeroed(),
+]);
+
+pub(super) fn counting_type(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
+    static TYPE: pyo3::sync::PyOnceLock<Py<PyType>> = pyo3::sync::PyOnceLock::new();
+    let made = TYPE.get_or_try_init(py, || {
+        let doc: *const c_char = c"Base of the bars: what is counted per call.".as_ptr();
+        let mut slots = [
+            slot(ffi::Py_tp_new, counting_new as *mut c_void),
+            slot(ffi::Py_tp_finalize, counting_finalize as *mut c_void),
+            slot(ffi::Py_tp_dealloc, counting_dealloc as *mut c_void),
+            slot(
+                ffi::Py_tp_methods,
+                COUNTING_METHODS.0.as_ptr().cast_mut().cast(),
+            ),
+            slot(ffi::Py_tp_doc, doc.cast_mut().cast()),
+            slot(0, ptr::null_mut()),
+        ];
+        let name = c"mp_tqdm._core.Counting";
+        make_type(
+            py,
+            name,
+            size_of::<Counting>(),
+            ffi::Py_TPFLAGS_BASETYPE,
+            &mut slots,
+        )
+    })?;
+    Ok(made.bind(py).clone())
+}
