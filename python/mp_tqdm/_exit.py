@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import atexit
-import sys
 
-from mp_tqdm import _core
+from mp_tqdm import _core, _forks
 
 
 @atexit.register
@@ -27,9 +26,8 @@ def _end_for_workers() -> None:
     A pool ends its workers by a signal. They can neither draw a last line then nor remove the
     segment, and the process that started them, which only imported the package, is not attached.
     """
-    modules = map(sys.modules.get, ("multiprocessing.process", "multiprocess.process"))
-    packages = [module for module in modules if module is not None]
-    if _core.is_attached() or not packages or any(one.parent_process() for one in packages):
+    makers = [maker for _, maker in _forks.packages()]
+    if _core.is_attached() or not (makers or _forks.children) or any(makers):
         return
     from mp_tqdm import _job
 

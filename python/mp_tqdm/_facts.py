@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _proc
+from mp_tqdm import _forks, _proc
 from mp_tqdm._identity import Facts, launcher_fingerprint
 
 TYPE_CHECKING = False
@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 def read_facts() -> Facts:
     """The facts of this process, by at most ten small reads of `/proc`, ancestors apart."""
     pid = os.getpid()
-    if pid != _memory.pid:  # forked by C code, or by `_Fork`, which runs no hooks
-        _memory.note_fork(exact=False)
+    if not _forks.is_known():
+        _forks.note_fork()
+        _last_fork.note_late()
     ppid, start, _ = _proc.status(pid)
-    packages = _packages()
-    generations = _memory.generations(_depth())
+    packages = _forks.packages()
+    lineage = _lineage(start)
+    generations = _generations(lineage)
     # What was forked by its maker has the maker's keys, and must choose among them as that does.
-    forked_by = {pid for pid, _ in _memory.forks}
+    forked_by = {pid for pid, _ in _forks.makers}
     keys = [own.authkey for own, maker in packages if maker and maker.pid not in forked_by]
     keys += [own.authkey for own, _ in packages]
     authkeys = [bytes(key) for key in keys]
@@ -39,9 +41,9 @@ def read_facts() -> Facts:
         authkey=authkeys[0] if authkeys else None,
         other_authkeys=() if generations else tuple(authkeys[1:]),
         parents=tuple((maker, _proc.status(maker)[1]) for maker in makers),
-        lineage=_memory.lineage(start),
+        lineage=lineage,
         generations=generations,
-        torch_group=None if _memory.had_group else _torch_group(),
+        torch_group=None if _forks.had_group else _torch_group(),
         spawn_index=_spawn_index(packages),
         started_with=_started_with(pid) if generations else None,
         ancestors=_proc.reader(ppid),
@@ -55,55 +57,48 @@ def _joined(pid: int, start: int) -> Published | None:
     return _seen.joined(pid, start)
 
 
-class _Memory:
-    """What a process knows of those whose memory it has by forks."""
+class _LastFork:
+    """The launcher's variables at the fork that made this process, if somebody looked."""
 
-    __slots__ = ("fingerprint", "forks", "had_group", "pid")
+    __slots__ = ("fingerprint", "was_seen")
 
     def __init__(self) -> None:
-        self.pid = os.getpid()
-        self.forks: tuple[tuple[int, int], ...] = ()  # pid and depth of each, the nearest first
-        self.fingerprint: Fingerprint | None = None  # at the last fork
-        self.had_group = False  # at the last fork
+        self.fingerprint: Fingerprint | None = None
+        self.was_seen = False
 
-    def note_fork(self, *, exact: bool = True) -> None:
-        """Called in the child: at once, or (not `exact`) when it may have gone on already."""
-        self.forks = ((self.pid, _depth()), *self.forks)[: _proc.DEEPEST_CHAIN]
-        self.pid = os.getpid()
-        self.fingerprint = launcher_fingerprint(os.environ) if exact else None
-        self.had_group = _group_exists()
+    def note(self) -> None:
+        """Called in the child, before anything else goes on there."""
+        self.fingerprint = launcher_fingerprint(os.environ)
+        self.was_seen = True
 
-    def generations(self, depth: int) -> int:
-        """The depth, and the forks that did not add to it, as those of `multiprocessing` do."""
-        if not self.forks:
-            return depth
-        from itertools import pairwise  # 0.09 ms
-
-        depths = (depth, *(at_fork for _, at_fork in self.forks))
-        return depth + sum(after == before for after, before in pairwise(depths))
-
-    def lineage(self, start: int) -> tuple[tuple[int, int], ...]:
-        """`Facts.lineage`; a younger process has the pid of one that is dead."""
-        known = [(pid, _proc.status(pid)[1]) for pid, _ in self.forks]
-        return tuple(entry for entry in known if 0 < entry[1] <= start)
+    def note_late(self) -> None:
+        """Called in the child when it may have changed its variables already."""
+        self.fingerprint = None
+        self.was_seen = True
 
 
-_memory = _Memory()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_memory.note_fork)
+_last_fork = _LastFork()
+os.register_at_fork(after_in_child=_last_fork.note)
 
 
-def _packages() -> list[tuple[Any, Any]]:
-    """The current and the parent process, as each loaded package of processes has them."""
-    modules = (sys.modules.get(f"{name}.process") for name in ("multiprocessing", "multiprocess"))
-    # One that lacks the last name of the module is being imported by another thread.
-    loaded = (module for module in modules if module and hasattr(module, "_dangling"))
-    return [(module.current_process(), module.parent_process()) for module in loaded]
+def _generations(lineage: tuple[tuple[int, int], ...]) -> int:
+    """The depth, and the forks that did not add to it, as those of `multiprocessing` do.
+
+    What goes on alone after a fork, as a daemon does, is a first process.
+    """
+    depth = _forks.depth()
+    if not _forks.makers or not (depth or lineage):
+        return depth
+    from itertools import pairwise  # 0.09 ms
+
+    depths = (depth, *(at_fork for _, at_fork in _forks.makers))
+    return depth + sum(after == before for after, before in pairwise(depths))
 
 
-def _depth() -> int:
-    """How many generations of `multiprocessing` are between the first process and this one."""
-    return max((len(getattr(own, "_identity", ())) for own, _ in _packages()), default=0)
+def _lineage(start: int) -> tuple[tuple[int, int], ...]:
+    """`Facts.lineage`; a younger process has the pid of one that is dead."""
+    known = [(pid, _proc.status(pid)[1]) for pid, _ in _forks.makers]
+    return tuple(entry for entry in known if 0 < entry[1] <= start)
 
 
 def _spawn_index(packages: list[tuple[Any, Any]]) -> int | None:
@@ -120,19 +115,11 @@ def has_inherited_group() -> bool:
 
     Its memory says that it is in that group, too; it is not.
     """
-    return _memory.had_group
-
-
-def _group_exists() -> bool:
-    distributed = sys.modules.get("torch.distributed")
-    try:
-        return bool(distributed and distributed.is_available() and distributed.is_initialized())
-    except AttributeError:  # another thread is importing it
-        return False
+    return _forks.had_group
 
 
 def _torch_group() -> tuple[int, int] | None:
-    if not _group_exists():
+    if not _forks.group_exists():
         return None
     distributed = sys.modules["torch.distributed"]
     try:
@@ -147,7 +134,7 @@ def _started_with(pid: int) -> Fingerprint | None:
     `/proc` keeps the environment of the start, which `os.environ` does not change (but setproctitle
     writes over it).
     """
-    if _memory.forks:
-        return _memory.fingerprint
+    if _last_fork.was_seen:
+        return _last_fork.fingerprint
     environ = _proc.environment(pid)
     return None if environ is None else launcher_fingerprint(environ)

@@ -14,15 +14,17 @@ DEEPEST_CHAIN = 64  # ancestors looked at; a bound, not an expectation
 _COMPARED = frozenset(map(os.fsencode, COMPARED))
 # Indices of `ppid`, `starttime` and `arg_start` in `/proc/PID/stat`, counted behind the name.
 _STATUS = (1, 19, 45)
+_DEAD = (b"Z", b"X")
 
 
 def status(pid: int) -> tuple[int, int, int]:
     """Parent, start and the address of the arguments, fields 4, 22 and 48 of `stat`; else zeros.
 
-    Counted behind the last parenthesis, as the name in front may hold anything.
+    Zeros also for one that is dead and was not waited for. The fields are counted behind the last
+    parenthesis, as the name in front may hold anything.
     """
     fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
-    if len(fields) <= max(_STATUS):
+    if len(fields) <= max(_STATUS) or fields[0] in _DEAD:
         return 0, 0, 0
     above, start, address = (int(fields[index]) for index in _STATUS)
     return above, start, address

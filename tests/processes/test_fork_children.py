@@ -1,8 +1,13 @@
 """What processes count that were forked, by whatever call and wherever in a loop, is exact."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 from support import programs
+from support.polling import wait_until
 from support.terminal import Terminal
 
 Program = Callable[..., list[str]]
@@ -40,6 +45,64 @@ def test_fork_children_of_every_kind_count(program: Program) -> None:
         """)
     )
     assert lines == ["403 3", "803 3", "1203 3"]
+
+
+@pytest.mark.parametrize("imports", ["", "import multiprocessing"])
+@pytest.mark.parametrize("counts", [True, False])
+def test_forks_from_before_the_first_count_share_their_makers_job(
+    terminal: Terminal, program: Program, imports: str, counts: bool
+) -> None:
+    # Whether the maker comes to count or not: one line, and nothing left behind.
+    terminal.start(
+        program(f"""
+            import os, sys, time
+            {imports}
+            from mp_tqdm import mp_tqdm
+
+            children = []
+            for _ in range(3):
+                child = os.fork()
+                if not child:
+                    for _ in mp_tqdm(range(20), desc="work"):
+                        time.sleep(0.01)
+                    sys.exit()
+                children.append(child)
+            if {counts}:
+                mp_tqdm(total=1, desc="own", leave=False).update()
+            for child in children:
+                os.waitpid(child, 0)
+        """)
+    )
+    assert terminal.wait() == 0
+    (line,) = terminal.lines()
+    assert re.fullmatch(r"work: 100%\|█+\| 60/60 \[.*", line)
+
+
+def test_a_daemon_is_a_program_of_its_own(program: Program, tmp_path: Path) -> None:
+    path = tmp_path / "n"
+    printed(
+        program(
+            """
+            import os, sys, time
+            from mp_tqdm import mp_tqdm
+
+            for _ in range(2):
+                maker = os.getpid()
+                if os.fork():
+                    os._exit(0)
+                while os.getppid() == maker:
+                    time.sleep(0.001)
+                os.setsid()
+            bar = mp_tqdm(range(5))
+            for _ in bar:
+                pass
+            with open(sys.argv[1], "w") as file:
+                print(bar.n, file=file)
+            """,
+            str(path),
+        )
+    )
+    wait_until(path.exists, "the daemon's end")
 
 
 def test_a_fork_in_a_loop_body_counts_what_each_process_does(program: Program) -> None:
