@@ -64,7 +64,7 @@ def test_a_context_lets_exceptions_through() -> None:
 
 
 def test_unpause_takes_a_pause_out_of_the_time() -> None:
-    bar = mp_tqdm(total=3)
+    bar = mp_tqdm(total=3, file=io.StringIO())
     bar.start_t -= 100
     bar.last_print_t -= 90
     bar.unpause()

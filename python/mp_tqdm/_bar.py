@@ -220,7 +220,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             from mp_tqdm import _sync
 
             _sync.begin(self)
-        self.start_t = self.last_print_t = self._time()
+        self._start_t = self.last_print_t = self._time()
 
     # --- the life of a bar -----------------------------------------------------------------------
 
@@ -298,7 +298,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         _redirect.begin(self, _streams.descriptor(getattr(self, "fp", None)))
         self.disable = False
         self._instances.add(self)
-        self.start_t = self.last_print_t = self._time()
+        self._start_t = self.last_print_t = self._time()
         self.last_print_n = 0
         if self._painter is not None:
             self._painter.forget(self.smoothing)
@@ -359,7 +359,7 @@ def copy(
         return bar
     bar._native = native = _core.Bar.copy(identity, total, initial)
     bar.disable = False
-    bar.start_t = bar.last_print_t = bar._time()
+    bar._start_t = bar.last_print_t = bar._time()
     native.bind(bar)
     bar._keep_postfix = native.keep_postfix
     return bar

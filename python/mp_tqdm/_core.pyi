@@ -266,6 +266,16 @@ class Bar:
     def set_position(self, position: int) -> None:
         """Moves the line among the others, from the next frame on."""
 
+    def set_elapsed(self, seconds: float) -> None:
+        """Sets the bar's clock: so many seconds have passed."""
+
+    def rest(self) -> float:
+        """Ends a pause: what passed since the last count is neither in the clock nor in the rate.
+
+        Returns:
+            Seconds since the renderer saw a count; 0 where this process does not draw.
+        """
+
     def set_postfix(self, postfix: str | dict[str, Any] | None) -> bool:
         """Stores what follows the rate: a text, or names and values.
 

@@ -44,7 +44,7 @@ class Frames(Texts):
     dynamic_ncols: Any
     fp: Any
     last_print_t: float
-    start_t: float
+    _start_t: float
     _time = staticmethod(time)
 
     format_sizeof = staticmethod(_core.format_sizeof)
@@ -114,12 +114,27 @@ class Frames(Texts):
         if self._native is not None and self._painter is None:
             self._native.set_position(abs(line))
 
+    @property
+    def start_t(self) -> float:
+        """When the clock started, in seconds of `time.time`; set it to move the line's clock."""
+        return self._start_t
+
+    @start_t.setter
+    def start_t(self, start_t: float) -> None:
+        self._start_t = start_t
+        if self._native is not None and self._painter is None:
+            self._native.set_elapsed(self._time() - start_t)
+
     def unpause(self) -> None:
-        """Starts the clock again after a pause that is not to count."""
+        """Takes the time since the last count out of the clock: a pause that is not to count.
+
+        A line of several ranks has one clock: that of the process that draws.
+        """
         if self._native is None or self.disable:
             return
         now = self._time()
-        self.start_t += now - self.last_print_t
+        is_own = self._painter is not None
+        self._start_t += now - self.last_print_t if is_own else self._native.rest()
         self.last_print_t = now
 
     @staticmethod
@@ -158,7 +173,7 @@ class Frames(Texts):
             from mp_tqdm import _sync
 
             _sync.measure(self)
-        start_t = getattr(self, "start_t", None)
+        start_t = getattr(self, "_start_t", None)
         return {
             "n": self.n,
             "total": self.total,

@@ -61,6 +61,8 @@ pub struct BarEntry {
     sequence: AtomicU64,
     /// When it opened, in nanoseconds of the monotonic clock.
     start_ns: AtomicU64,
+    /// By how many nanoseconds its clock starts later than that, as the bits of an `i64`.
+    clock_shift_ns: AtomicU64,
     /// Rank order of the process whose texts these are, plus 1; the lowest one has the word.
     writer: AtomicU32,
     /// Openings whose desc was not what all before had in common; not 0 if any two differ.
@@ -119,6 +121,8 @@ pub struct BarView {
     pub sequence: u64,
     /// When it opened.
     pub start_ns: u64,
+    /// By how many nanoseconds the clock that it shows starts later than that.
+    pub clock_shift_ns: i64,
     /// Its first opener.
     pub opener: ProcessId,
     /// The `position` asked for.
@@ -147,6 +151,7 @@ impl BarEntry {
             opener: AtomicU64::new(0),
             sequence: AtomicU64::new(0),
             start_ns: AtomicU64::new(0),
+            clock_shift_ns: AtomicU64::new(0),
             writer: AtomicU32::new(0),
             other_descs: AtomicU32::new(0),
             cells: AtomicU32::new(0),
@@ -189,6 +194,15 @@ impl BarEntry {
     pub fn set_position(&self, position: Option<u32>) {
         let stored = position.map_or(0, |p| p.saturating_add(1));
         self.position.store(stored, Ordering::Relaxed);
+    }
+
+    /// Lets the clock start so much later than the bar opened, under the rule of
+    /// [`BarEntry::set_desc`].
+    pub fn shift_clock(&self, shift_ns: i64, order: u32) {
+        if self.may_write(order) {
+            let bits = u64::from_ne_bytes(shift_ns.to_ne_bytes());
+            self.clock_shift_ns.store(bits, Ordering::Relaxed);
+        }
     }
 
     /// Cells that started from zero in this bar.
@@ -274,6 +288,9 @@ impl BarEntry {
             traits: self.traits.load(Ordering::Relaxed),
             sequence: self.sequence.load(Ordering::Relaxed),
             start_ns: self.start_ns.load(Ordering::Relaxed),
+            clock_shift_ns: i64::from_ne_bytes(
+                self.clock_shift_ns.load(Ordering::Relaxed).to_ne_bytes(),
+            ),
             opener: ProcessId::unpack(self.opener.load(Ordering::Relaxed)),
             position: self.position.load(Ordering::Relaxed).checked_sub(1),
             other_descs: self.other_descs.load(Ordering::Relaxed),
@@ -304,6 +321,7 @@ impl BarEntry {
         self.opener.store(me.pack(), Ordering::Relaxed);
         self.sequence.store(sequence, Ordering::Relaxed);
         self.start_ns.store(opening.now_ns, Ordering::Relaxed);
+        self.clock_shift_ns.store(0, Ordering::Relaxed);
         self.writer
             .store(opening.order.saturating_add(1), Ordering::Relaxed);
         self.other_descs.store(0, Ordering::Relaxed);

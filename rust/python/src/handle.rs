@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use mp_tqdm_counters::sync::{AtomicU32, Ordering};
 use mp_tqdm_counters::{
-    BY_WORKERS, BarId, ITERATES, Identity, NAMED, OWN_LINE, Opening, REPORTABLE, Role,
+    BY_WORKERS, BarEntry, BarId, BarView, ITERATES, Identity, NAMED, OWN_LINE, Opening, REPORTABLE,
+    Role,
 };
 use mp_tqdm_render::{Ended, Style, monotonic};
 use pyo3::exceptions::PyMemoryError;
@@ -85,11 +86,7 @@ impl Bar {
     }
 
     /// The bar's entry in the segment, for texts.
-    fn with_entry(
-        &self,
-        py: Python<'_>,
-        body: impl FnOnce(&Process, &mp_tqdm_counters::BarEntry),
-    ) -> PyResult<()> {
+    fn with_entry(&self, py: Python<'_>, body: impl FnOnce(&Process, &BarEntry)) -> PyResult<()> {
         let process = process(py)?;
         let core = self.core.read().unwrap_or_else(PoisonError::into_inner);
         if !core.is_closed()
@@ -99,6 +96,18 @@ impl Bar {
             body(process, entry);
         }
         Ok(())
+    }
+
+    /// All entries that stand for the bar, each with what it says.
+    fn entries(process: &Process, core: &BarCore) -> Vec<(BarView, &'static BarEntry)> {
+        let bars = process.home.tables.bars();
+        if core.is_closed() || core.id.is_none() || core.job != process.home.job {
+            return Vec::new();
+        }
+        bars.views()
+            .filter(|view| view.identity == core.identity)
+            .filter_map(|view| Some((view, bars.entry(view.id)?)))
+            .collect()
     }
 
     /// Hands the bar's last line to the renderer, if it is this process that draws.
@@ -168,6 +177,16 @@ impl Bar {
             },
         }
     }
+}
+
+/// A time of the monotonic clock as a number that can be shifted.
+fn signed(ns: u64) -> i64 {
+    i64::try_from(ns).unwrap_or(i64::MAX)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "saturates; NaN is 0")]
+fn nanoseconds(seconds: f64) -> i64 {
+    (seconds * 1e9) as i64
 }
 
 /// What came of a bar's end in the process that draws.
@@ -403,6 +422,41 @@ impl Bar {
                 &process.home.liveness(),
             );
         })
+    }
+
+    /// Sets the bar's clock: so many seconds have passed.
+    fn set_elapsed(&self, py: Python<'_>, seconds: f64) -> PyResult<()> {
+        let (core, process) = (self.core(), process(py)?);
+        let now_ns = signed(now_ns());
+        for (view, entry) in Self::entries(process, &core) {
+            let start_ns = now_ns.saturating_sub(nanoseconds(seconds));
+            entry.shift_clock(
+                start_ns.saturating_sub(signed(view.start_ns)),
+                process.order(),
+            );
+        }
+        Ok(())
+    }
+
+    /// Ends a pause: the time in which nothing was counted, as the renderer saw it, is taken out of
+    /// the bar's clock and rate. Returns its seconds; 0 where another process draws, or nobody does.
+    fn rest(&self, py: Python<'_>) -> PyResult<f64> {
+        let (core, process) = (self.core(), process(py)?);
+        let entries = Self::entries(process, &core);
+        if !process.home.tables.ownership().is_owner(process.home.me) {
+            return Ok(0.0);
+        }
+        let ids = Vec::from_iter(entries.iter().map(|(view, _)| view.id));
+        let rest_s = py.detach(|| {
+            let mut shared = process.stage.shared();
+            let rest_s = shared.rest(&ids, monotonic().as_secs_f64()).unwrap_or(0.0);
+            for (view, entry) in &entries {
+                let shift_ns = view.clock_shift_ns.saturating_add(nanoseconds(rest_s));
+                entry.shift_clock(shift_ns, process.order());
+            }
+            rest_s
+        });
+        Ok(rest_s)
     }
 
     /// Moves the line among the others, from the next frame on.

@@ -22,6 +22,15 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
+    /// The `rest_s` seconds before `now_s` were a pause of this bar, on all ranks.
+    pub(crate) fn rest(&mut self, ids: &[BarId], rest_s: f64, now_s: f64) {
+        for ((id, _), estimator) in &mut self.estimators {
+            if ids.contains(id) {
+                estimator.rest(rest_s, now_s);
+            }
+        }
+    }
+
     pub(crate) fn forget_gone(&mut self, is_gone: impl Fn(BarId) -> bool) {
         self.estimators.retain(|(id, _), _| !is_gone(*id));
         self.notes.forget_gone(is_gone);
@@ -58,7 +67,7 @@ impl Lines {
                     n: number(share.n),
                     total: share.total.map(number),
                     initial: number(share.initial),
-                    start_s: seconds(share.start_ns),
+                    start_s: clock_s(&group.view, share.start_ns),
                     style: Arc::clone(style),
                     desc: format!("[{}] {desc}", share.rank.0).trim_end().to_owned(),
                     postfix: if share.rank == owner {
@@ -100,7 +109,7 @@ impl Lines {
             ..Row::new(
                 id,
                 0.into(),
-                seconds(group.view.start_ns),
+                clock_s(&group.view, group.view.start_ns),
                 Arc::clone(style),
             )
         }]
@@ -118,13 +127,11 @@ impl Lines {
         let mut slowest: Option<f64> = None;
         for share in line.ranks.iter().filter(|share| share.opened) {
             let key = (group.view.id, share.rank);
+            let start_s = clock_s(&group.view, share.start_ns);
             let estimator = self.estimators.entry(key).or_insert_with(|| {
-                Estimator::new(
-                    style.smoothing,
-                    seconds(share.start_ns),
-                    share.initial.as_f64(),
-                )
+                Estimator::new(style.smoothing, start_s, share.initial.as_f64())
             });
+            estimator.start_at(start_s);
             estimator.update(now_s, share.n.as_f64());
             let left = share
                 .total
@@ -227,6 +234,17 @@ fn row_id(id: BarId) -> u64 {
     u64::from(id.index) | u64::from(id.generation) << 16
 }
 
+/// Whether a row is of the bar that these entries stand for: it has one, or one for each rank.
+pub(crate) fn is_row_of(ids: &[BarId], row: u64) -> bool {
+    ids.iter().any(|id| (row ^ row_id(*id)) << 8 == 0)
+}
+
+/// When the clock of a line started, of a bar or of one rank's part in it, that opened at `start_ns`.
+/// A bar has one clock: what the owner says of it holds for all ranks.
+pub(crate) fn clock_s(view: &BarView, start_ns: u64) -> f64 {
+    seconds(start_ns) + signed_seconds(view.clock_shift_ns)
+}
+
 /// A count for the renderer.
 pub(crate) fn number(value: Value) -> Number {
     match value {
@@ -238,5 +256,11 @@ pub(crate) fn number(value: Value) -> Number {
 /// Seconds of a time in nanoseconds.
 #[expect(clippy::cast_precision_loss, reason = "an uptime needs fewer bits")]
 pub(crate) fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
+/// Seconds of a difference in nanoseconds.
+#[expect(clippy::cast_precision_loss, reason = "a pause needs fewer bits")]
+pub(crate) fn signed_seconds(ns: i64) -> f64 {
     ns as f64 / 1e9
 }

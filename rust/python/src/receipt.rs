@@ -1,9 +1,9 @@
 //! What a bar came to, rank by rank: for the last line of several ranks, and for Python.
 
-use mp_tqdm_counters::{RankShare, Reduction, Value, combine};
+use mp_tqdm_counters::{BarView, RankShare, Reduction, Value, combine};
 
 use crate::bar::BarCore;
-use crate::line::seconds;
+use crate::line::{seconds, signed_seconds};
 use crate::process::{Process, now_ns};
 
 /// What one rank did, its workers included.
@@ -29,26 +29,35 @@ pub(crate) fn shares(process: &'static Process, core: &BarCore) -> Vec<Share> {
         return vec![Share {
             rank: process.home.rank.0,
             done: core.n_own(process),
-            elapsed_s: seconds(now_ns().saturating_sub(view.start_ns)),
+            elapsed_s: clocked(seconds(now_ns().saturating_sub(view.start_ns)), Some(&view)),
             is_open: !core.is_closed(),
             is_dead: false,
         }];
     }
     let cells = core.views(process);
     let line = combine(&cells, Reduction::Shards, &process.home.liveness());
-    let now_ns = now_ns();
+    let (now_ns, view) = (now_ns(), core.view(process));
     let share = |share: &RankShare| Share {
         rank: share.rank.0,
         done: share.n - share.initial,
         elapsed_s: match (share.start_ns, share.end_ns) {
             (0, _) => 0.0,
-            (start, end) if share.open || end == 0 => seconds(now_ns.saturating_sub(start)),
-            (start, end) => seconds(end.saturating_sub(start)),
+            (start, end) => {
+                let is_on = share.open || end == 0;
+                let end_ns = if is_on { now_ns } else { end };
+                clocked(seconds(end_ns.saturating_sub(start)), view.as_ref())
+            }
         },
         is_open: share.open,
         is_dead: share.dead,
     };
     line.ranks.iter().map(share).collect()
+}
+
+/// Seconds since an opening as the bar's clock has them: pauses are not in.
+fn clocked(seconds_since: f64, view: Option<&BarView>) -> f64 {
+    let shift_s = view.map_or(0.0, |view| signed_seconds(view.clock_shift_ns));
+    (seconds_since - shift_s).max(0.0)
 }
 
 /// How the ranks of a line differ, for the note of its last state; `None` of one rank alone.

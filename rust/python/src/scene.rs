@@ -8,7 +8,7 @@ use mp_tqdm_counters::{BY_WORKERS, BarId, BarState, Identity, RankShare, Reducti
 use mp_tqdm_render::{Ended, Number, OutputId, Postfix, Row, Style};
 
 use crate::group::{Group, groups};
-use crate::line::{Lines, better_reduction, combined, number, seconds};
+use crate::line::{Lines, better_reduction, combined, is_row_of, number, seconds};
 use crate::note::node_note;
 use crate::process::Process;
 use crate::stage::Local;
@@ -181,6 +181,14 @@ impl Scene {
             None
         };
         Some((rows, hint))
+    }
+
+    /// Takes the time in which nothing was counted out of what is known of a bar; returns its seconds,
+    /// or `None` where the bar is not drawn.
+    pub(crate) fn rest(&mut self, ids: &[BarId], now_s: f64) -> Option<f64> {
+        let rest_s = self.stalls.rest(|row| is_row_of(ids, row), now_s)?;
+        self.lines.rest(ids, rest_s, now_s);
+        Some(rest_s)
     }
 
     fn is_still(&mut self, row: &Row) -> bool {

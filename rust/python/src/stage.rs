@@ -11,6 +11,7 @@ use mp_tqdm_render::{Display, Driver, OutputId, Row, Style, Wait, monotonic};
 
 use crate::above::Noise;
 use crate::bar::FRAMES;
+use crate::line::is_row_of;
 use crate::outputs::Manner;
 use crate::process::{Process, lock};
 use crate::scene::Scene;
@@ -334,6 +335,14 @@ impl Shared {
     ) -> Option<(Vec<Row>, Option<&'static str>)> {
         let Self { scene, local, .. } = self;
         scene.last_rows(process, local, id, now_s)
+    }
+
+    /// A bar goes on after a pause, which ends now: see [`Scene::rest`].
+    pub(crate) fn rest(&mut self, ids: &[BarId], now_s: f64) -> Option<f64> {
+        let rest_s = self.scene.rest(ids, now_s)?;
+        let is_meant = |row| is_row_of(ids, row);
+        self.display.rest(is_meant, rest_s, now_s);
+        Some(rest_s)
     }
 
     /// Whether there is anything to draw on: not where the display is forced off.

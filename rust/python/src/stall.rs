@@ -56,6 +56,13 @@ impl Stalls {
         }
     }
 
+    /// For how long none of these rows has moved; that begins anew. `None` where none is drawn.
+    pub(crate) fn rest(&mut self, is_meant: impl Fn(u64) -> bool, now_s: f64) -> Option<f64> {
+        let meant = self.0.iter_mut().filter(|(id, _)| is_meant(**id));
+        let rests = meant.map(|(_, pace)| now_s - std::mem::replace(&mut pace.moved_s, now_s));
+        rests.reduce(f64::min)
+    }
+
     /// Forgets the rows that are no longer drawn.
     pub(crate) fn keep(&mut self, shown: &HashSet<u64>) {
         self.0.retain(|id, _| shown.contains(id));

@@ -73,6 +73,11 @@ impl Display {
         self.tracks.forget_texts();
     }
 
+    /// Takes note that the `rest_s` seconds before `now_s` were a pause of these bars.
+    pub fn rest(&mut self, is_meant: impl Fn(u64) -> bool, rest_s: f64, now_s: f64) {
+        self.tracks.rest(is_meant, rest_s, now_s);
+    }
+
     /// Whether live lines stand on this output.
     #[must_use]
     pub fn is_shown(&self, id: OutputId) -> bool {

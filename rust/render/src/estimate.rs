@@ -75,6 +75,16 @@ impl Estimator {
         self.last_n = n;
     }
 
+    /// The clock starts at another time; what was learned holds.
+    pub fn start_at(&mut self, start_s: f64) {
+        self.start_s = start_s;
+    }
+
+    /// The `rest_s` seconds before `now_s` were a pause, and no sample is to have them.
+    pub fn rest(&mut self, rest_s: f64, now_s: f64) {
+        self.last_s = (self.last_s + rest_s).min(now_s);
+    }
+
     /// The smoothed rate in items a second; `None` before the first sample, after a correction, and
     /// without smoothing.
     #[must_use]
@@ -181,6 +191,27 @@ mod tests {
         assert_eq!(estimator.rate(2.0), None);
         estimator.update(3.0, 5.0);
         assert_close(estimator.rate(3.0), 5.0, 1e-9);
+    }
+
+    #[test]
+    fn a_pause_is_in_no_sample() {
+        let mut estimator = Estimator::new(0.3, 0.0, 0.0);
+        let (now_s, n) = feed(&mut estimator, 0.0, 0.0, 2.0);
+        estimator.rest(500.0, now_s + 500.0);
+        feed(&mut estimator, now_s + 500.0, n, 0.1);
+        assert_close(estimator.smoothed_rate(), 100.0, 1e-9);
+    }
+
+    #[test]
+    fn a_clock_that_starts_at_another_time_changes_the_average_alone() {
+        let mut estimator = Estimator::new(0.3, 0.0, 0.0);
+        let (now_s, _) = feed(&mut estimator, 0.0, 0.0, 2.0);
+        estimator.start_at(now_s - 1.0);
+        assert_close(estimator.smoothed_rate(), 100.0, 1e-9);
+        let mut average = Estimator::new(0.0, 0.0, 0.0);
+        average.update(now_s, 50.0);
+        average.start_at(now_s - 1.0);
+        assert_close(average.rate(now_s), 50.0, 1e-9);
     }
 
     #[test]

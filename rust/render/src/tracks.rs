@@ -18,7 +18,6 @@ pub(crate) struct Tracks {
 
 struct Track {
     estimator: Estimator,
-    start_s: f64,
     text: Option<MadeText>,
     is_seen: bool,
 }
@@ -34,10 +33,7 @@ impl Tracks {
     /// interval keeps its text for so long.
     pub(crate) fn line(&mut self, now_s: f64, row: &Row, room: Room) -> String {
         let track = self.tracks.entry(row.id).or_insert_with(|| Track::new(row));
-        if track.start_s != row.start_s {
-            // The bar was reset: a new count under the same id.
-            *track = Track::new(row);
-        }
+        track.estimator.start_at(row.start_s);
         track.is_seen = true;
         if row.ended.is_some() {
             // What it took as a whole counts at the end.
@@ -69,11 +65,15 @@ impl Tracks {
 
     /// The rate of a row as it was at the last frame.
     pub(crate) fn smoothed_rate(&self, row: &Row) -> Option<f64> {
-        let track = self
-            .tracks
-            .get(&row.id)
-            .filter(|track| track.start_s == row.start_s)?;
-        track.estimator.smoothed_rate()
+        self.tracks.get(&row.id)?.estimator.smoothed_rate()
+    }
+
+    /// The seconds before `now_s` were a pause of these bars; their texts are made anew.
+    pub(crate) fn rest(&mut self, is_meant: impl Fn(u64) -> bool, rest_s: f64, now_s: f64) {
+        for (_, track) in self.tracks.iter_mut().filter(|(id, _)| is_meant(**id)) {
+            track.estimator.rest(rest_s, now_s);
+            track.text = None;
+        }
     }
 
     /// Makes every text anew at the next frame.
@@ -94,7 +94,6 @@ impl Track {
         let estimator = Estimator::new(row.style.smoothing, row.start_s, row.initial.as_f64());
         Self {
             estimator,
-            start_s: row.start_s,
             text: None,
             is_seen: true,
         }
