@@ -63,7 +63,8 @@ def test_a_context_lets_exceptions_through() -> None:
     assert (bar.n, bar.disable) == (1, True)
 
 
-def test_unpause_takes_a_pause_out_of_the_time() -> None:
+def test_unpause_takes_a_pause_out_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MP_TQDM_MODE")
     bar = mp_tqdm(total=3, file=io.StringIO())
     bar.start_t -= 100
     bar.last_print_t -= 90

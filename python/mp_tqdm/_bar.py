@@ -301,7 +301,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         self._start_t = self.last_print_t = self._time()
         self.last_print_n = 0
         if self._painter is not None:
-            self._painter.forget(self.smoothing)
+            self._painter.start(self)
             self.refresh()
 
     def receipt(self) -> dict[str, Any]:

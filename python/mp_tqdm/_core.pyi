@@ -266,6 +266,17 @@ class Bar:
     def set_position(self, position: int) -> None:
         """Moves the line among the others, from the next frame on."""
 
+    def line(self, last: bool = False) -> dict[str, Any] | None:
+        """What the line has in place of this process's numbers, as keywords of `format_meter`.
+
+        Args:
+            last: Those of the last line; it waits at most 50 ms for other ranks that are finishing.
+
+        Returns:
+            `None` where nobody else counts in the bar, where a worker opened it, and where each
+            rank has a line of its own.
+        """
+
     def set_elapsed(self, seconds: float) -> None:
         """Sets the bar's clock: so many seconds have passed."""
 

@@ -161,7 +161,7 @@ class Frames(Texts):
 
     @property
     def format_dict(self) -> dict[str, Any]:
-        """What a template can name, at this moment."""
+        """What the line is made of at this moment; of several ranks that is the job's line."""
         if self._native is None:
             from collections import defaultdict
 
@@ -174,7 +174,7 @@ class Frames(Texts):
 
             _sync.measure(self)
         start_t = getattr(self, "_start_t", None)
-        return {
+        figures = {
             "n": self.n,
             "total": self.total,
             "elapsed": 0 if start_t is None else self._time() - start_t,
@@ -191,6 +191,8 @@ class Frames(Texts):
             "initial": self.initial,
             "colour": look["colour"],
         }
+        is_last = painter is not None and painter.is_ended
+        return figures | (self._native.line(is_last) or {})
 
     def __str__(self) -> str:
         """The line, at this moment."""

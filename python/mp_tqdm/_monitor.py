@@ -104,6 +104,8 @@ class TMonitor(Thread):
             bar.miniters = 1  # the next item draws, and adjusts it again
             bar.refresh(nolock=True)
         elif silent_s >= bar.mininterval and painter.others_counted(bar):
+            if bar.smoothing:
+                painter.sample(bar, 0, silent_s)
             bar.last_print_t = now
             bar.refresh(nolock=True)
 

@@ -50,37 +50,46 @@ class Painter:
             its own (`gui=True`).
     """
 
-    __slots__ = ("_is_ended", "_items", "_miniters", "_others", "_seconds", "draw")
+    __slots__ = ("_items", "_job_n", "_miniters", "_others", "_seconds", "draw", "is_ended")
 
-    def __init__(self, smoothing: float) -> None:
+    def __init__(self) -> None:
         self.draw: Callable[[str], None] | None = None
-        self._others: Any = 0
-        self._is_ended = False
-        self.forget(smoothing)
 
-    def forget(self, smoothing: float) -> None:
-        """Forgets how fast it was."""
+    def start(self, bar: Any) -> None:
+        """Begins, or begins anew: forgets how fast it was."""
+        self.is_ended = False
+        smoothing = bar.smoothing
         self._items = _Average(smoothing)
         self._seconds = _Average(smoothing)
         self._miniters = _Average(smoothing)
+        line = bar._native.line()
+        self._job_n: Any = None if line is None else line["n"]
+        self._others: Any = bar.initial if line is None else line
 
     def end(self) -> None:
         """From now on the rate is that of the whole bar."""
-        self._is_ended = True
+        self.is_ended = True
 
     def rate(self) -> float | None:
         """Items a second, smoothed; `None` before there is a sample, and at the end."""
-        seconds = None if self._is_ended else self._seconds()
+        seconds = None if self.is_ended else self._seconds()
         return self._items() / seconds if seconds else None
 
-    def sample(self, items: float, seconds: float) -> None:
-        """Takes in how long some items took."""
+    def sample(self, bar: Any, items: float, seconds: float) -> None:
+        """Takes in how long some items took; where others count as well, those of the line."""
+        line = bar._native.line()
+        if line is not None:
+            before, self._job_n = self._job_n, line["n"]
+            items = self._job_n - before if before is not None else items
+        elif not items:
+            return
         self._items(items)
         self._seconds(seconds)
 
     def others_counted(self, bar: Any) -> bool:
         """Whether other processes counted since this was asked last."""
-        others = bar.n - bar.n_own
+        line = bar._native.line()
+        others = bar.n - bar.n_own if line is None else line
         has_moved = others != self._others
         self._others = others
         return bool(has_moved)
@@ -99,8 +108,8 @@ class Painter:
 
 def begin(bar: Any) -> None:
     """Makes the bar's painter, and the first frame."""
-    bar._painter = painter = Painter(bar.smoothing)
-    painter._others = bar.initial
+    bar._painter = painter = Painter()
+    painter.start(bar)
     measure(bar)
     type(bar).get_lock()  # made before any fork, so that children have the same
     if bar.gui:
@@ -160,7 +169,7 @@ def counted(bar: Any, n: float) -> bool | None:
         return None
     painter = bar._painter
     if look["smoothing"] and passed and new:
-        painter.sample(new, passed)
+        painter.sample(bar, new, passed)
     bar.refresh(lock_args=bar.lock_args)
     if bar.dynamic_miniters:
         painter.guess_miniters(bar, new, passed)

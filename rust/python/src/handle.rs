@@ -21,6 +21,7 @@ use crate::hot;
 use crate::number::{to_python, total_of, value_of};
 use crate::process::{Process, attached, lock, now_ns};
 use crate::receipt::{Share, shares, spread};
+use crate::shown;
 use crate::stage::{LAST_FRAME, Local};
 use crate::style::Looks;
 use crate::traits::{DESC_SET, SELF_DRAWN, traits_of};
@@ -122,10 +123,17 @@ impl Bar {
         let Some(id) = core.id else { return nothing };
         let home = &process.home;
         // Bars of workers end when the scene says so, also where a worker draws.
-        if spec.traits & (SELF_DRAWN | BY_WORKERS) != 0
-            || !home.tables.ownership().is_owner(home.me)
-        {
+        if spec.traits & BY_WORKERS != 0 || !home.tables.ownership().is_owner(home.me) {
             return nothing;
+        }
+        if spec.traits & SELF_DRAWN != 0 {
+            let has_copies = !core.is_alone(process);
+            let now_s = monotonic().as_secs_f64();
+            let last = has_copies.then(|| process.stage.shared().last_rows(process, id, now_s));
+            return Farewell {
+                is_drawn: false,
+                reduction: last.flatten().and_then(|(_, reduction)| reduction),
+            };
         }
         let is_drawn = {
             let shared = process.stage.shared();
@@ -229,7 +237,7 @@ impl Drop for Bar {
 }
 
 /// The owner's `close` ends the line of all copies; those that are about to finish get a moment.
-fn wait_for_copies(process: &Process, core: &BarCore) {
+pub(crate) fn wait_for_copies(process: &Process, core: &BarCore) {
     if process.world.local_world < 2 || core.identity.pass == 0 {
         return;
     }
@@ -422,6 +430,15 @@ impl Bar {
                 &process.home.liveness(),
             );
         })
+    }
+
+    /// The keywords of `format_meter` in which the job's line differs from this process's own numbers,
+    /// or `None`. `last`: those of the last line, which waits a moment for the other ranks.
+    #[pyo3(signature = (last = false))]
+    fn line<'py>(&self, py: Python<'py>, last: bool) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let (core, process) = (self.core(), process(py)?);
+        let shown = py.detach(|| shown::line(process, &core, last));
+        shown.map(|shown| shown.keywords(py)).transpose()
     }
 
     /// Sets the bar's clock: so many seconds have passed.

@@ -20,6 +20,7 @@ mod process;
 mod receipt;
 mod report;
 mod scene;
+mod shown;
 mod stage;
 mod stall;
 mod style;

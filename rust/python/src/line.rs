@@ -203,6 +203,11 @@ fn has_places(ranks: &[RankShare]) -> bool {
     first.is_some() && places.any(|place| place != first)
 }
 
+/// Whether the desc of a line is made from those of all openers, as they differ.
+pub(crate) fn has_several_descs(process: &Process, view: &BarView) -> bool {
+    view.other_descs > 0 && !view.has(DESC_SET) && process.home.role != Role::Worker
+}
+
 /// The bar's desc: the one that was set, else what the first descs of all openers begin with, else
 /// the one that goes first and how many others there are.
 fn desc_of(process: &Process, view: &BarView, ranks: &[RankShare]) -> String {
@@ -210,7 +215,7 @@ fn desc_of(process: &Process, view: &BarView, ranks: &[RankShare]) -> String {
         return String::new();
     };
     let desc = entry.desc.get_string().unwrap_or_default();
-    if view.other_descs == 0 || view.has(DESC_SET) || process.home.role == Role::Worker {
+    if !has_several_descs(process, view) {
         return desc;
     }
     let common = entry.common_desc.get_string().unwrap_or_default();

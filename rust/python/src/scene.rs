@@ -183,6 +183,25 @@ impl Scene {
         Some((rows, hint))
     }
 
+    /// The line of a bar as it is now, for Python code that draws it or asks for its text; `None` where
+    /// ranks have lines of their own.
+    pub(crate) fn present_row(
+        &mut self,
+        process: &Process,
+        local: &HashMap<BarId, Local>,
+        id: BarId,
+        now_s: f64,
+    ) -> Option<Row> {
+        let groups = groups(process.home.tables);
+        let bars = process.home.tables.bars();
+        // Nobody else may look at bars here: the memory of those that are gone is given back.
+        self.lines.notes.note_moves(&groups, now_s);
+        self.forget_gone(|id| bars.is_gone(id));
+        let group = groups.into_iter().find(|group| group.ids.contains(&id))?;
+        let style = self.style_of(process, local, id);
+        only(self.lines.rows_of(process, &group, &style, now_s))
+    }
+
     /// Takes the time in which nothing was counted out of what is known of a bar; returns its seconds,
     /// or `None` where the bar is not drawn.
     pub(crate) fn rest(&mut self, ids: &[BarId], now_s: f64) -> Option<f64> {
@@ -325,6 +344,11 @@ impl Scene {
         let style = self.styles.entry(id);
         Arc::clone(style.or_insert_with(|| Arc::new(read().unwrap_or_default())))
     }
+}
+
+/// The row of a bar that has one.
+pub(crate) fn only(mut rows: Vec<Row>) -> Option<Row> {
+    rows.pop().filter(|_| rows.is_empty())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -337,6 +337,12 @@ impl Shared {
         scene.last_rows(process, local, id, now_s)
     }
 
+    /// A bar's line as it is now: see [`Scene::present_row`].
+    pub(crate) fn present_row(&mut self, process: &Process, id: BarId, now_s: f64) -> Option<Row> {
+        let Self { scene, local, .. } = self;
+        scene.present_row(process, local, id, now_s)
+    }
+
     /// A bar goes on after a pause, which ends now: see [`Scene::rest`].
     pub(crate) fn rest(&mut self, ids: &[BarId], now_s: f64) -> Option<f64> {
         let rest_s = self.scene.rest(ids, now_s)?;

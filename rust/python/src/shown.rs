@@ -1,0 +1,76 @@
+//! A bar's line as the whole job has it, for Python code that draws it or asks for its text.
+
+use mp_tqdm_counters::BY_WORKERS;
+use mp_tqdm_render::{Number, Row, monotonic};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::bar::BarCore;
+use crate::handle::wait_for_copies;
+use crate::line::has_several_descs;
+use crate::process::Process;
+use crate::receipt::{shares, spread};
+use crate::scene::only;
+
+/// What the line has in place of this process's own numbers; `None` where that is the same: nobody
+/// else counts here, or it is a worker's bar, or each rank has a line of its own.
+pub(crate) fn line(process: &'static Process, core: &BarCore, is_last: bool) -> Option<Shown> {
+    let id = core.id?;
+    if core.is_closed() || core.is_alone(process) {
+        return None;
+    }
+    let view = core.view(process).filter(|view| !view.has(BY_WORKERS))?;
+    let row = if is_last {
+        last_row(process, core)?
+    } else {
+        let now_s = monotonic().as_secs_f64();
+        process.stage.shared().present_row(process, id, now_s)?
+    };
+    Some(Shown {
+        has_own_desc: !has_several_descs(process, &view),
+        row,
+    })
+}
+
+/// The last line: with what the ranks did, or how many of them are done.
+fn last_row(process: &'static Process, core: &BarCore) -> Option<Row> {
+    wait_for_copies(process, core);
+    let now_s = monotonic().as_secs_f64();
+    let (rows, _) = process.stage.shared().last_rows(process, core.id?, now_s)?;
+    let mut row = only(rows)?;
+    if row.note.is_empty() && process.world.local_world > 1 {
+        row.note = spread(&shares(process, core), &row.style.unit).unwrap_or_default();
+    }
+    Some(row)
+}
+
+/// A line, and whether it begins with what this process says.
+pub(crate) struct Shown {
+    row: Row,
+    has_own_desc: bool,
+}
+
+impl Shown {
+    /// As keywords of `format_meter`.
+    pub(crate) fn keywords<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let (row, keywords) = (&self.row, PyDict::new(py));
+        keywords.set_item("n", number(py, row.n)?)?;
+        let total = row.total.map(|total| number(py, total)).transpose()?;
+        keywords.set_item("total", total)?;
+        keywords.set_item("initial", number(py, row.initial)?)?;
+        if !self.has_own_desc {
+            keywords.set_item("prefix", &row.desc)?;
+        }
+        keywords.set_item("job_fraction", row.fraction)?;
+        keywords.set_item("job_remaining_s", row.remaining_s)?;
+        keywords.set_item("job_note", &row.note)?;
+        Ok(keywords)
+    }
+}
+
+fn number(py: Python<'_>, number: Number) -> PyResult<Bound<'_, PyAny>> {
+    Ok(match number {
+        Number::Int(n) => n.into_pyobject(py)?.into_any(),
+        Number::Float(n) => n.into_pyobject(py)?.into_any(),
+    })
+}
