@@ -146,8 +146,8 @@ pub(crate) fn at_finalize(callback: extern "C" fn()) -> bool {
 pub(crate) fn resume_soon() -> bool {
     extern "C" fn resume(_: *mut c_void) -> c_int {
         swallow(|py| {
-            if !crate::process::is_forking(py) || !resume_soon() {
-                crate::process::resume(py);
+            if !crate::fork::is_forking(py) || !resume_soon() {
+                crate::fork::resume(py);
             }
             Ok(())
         });

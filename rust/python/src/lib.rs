@@ -4,6 +4,7 @@ mod above;
 mod arguments;
 mod bar;
 mod entries;
+mod fork;
 mod format;
 mod group;
 mod handle;
@@ -36,6 +37,8 @@ mod _core {
     #[pymodule_export]
     use super::above::{around_text, draws_on, printed};
     #[pymodule_export]
+    use super::fork::{after_fork_in_child, after_fork_in_parent, before_fork};
+    #[pymodule_export]
     use super::format::{
         display_columns, format_interval, format_meter, format_num, format_sizeof,
     };
@@ -47,8 +50,7 @@ mod _core {
     use super::observe::observe;
     #[pymodule_export]
     use super::process::{
-        add_lost, after_fork_in_child, after_fork_in_parent, attach, before_fork, hold, inherited,
-        is_attached, lost_reports, note_pass, unhold,
+        add_lost, attach, hold, inherited, is_attached, lost_reports, note_pass, unhold,
     };
     use super::{Bound, PyModule, PyResult};
 

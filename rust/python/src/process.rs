@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use mp_tqdm_counters::sync::{AtomicPtr, AtomicU32, Ordering};
 use mp_tqdm_counters::{
@@ -384,79 +383,4 @@ pub(crate) fn unhold(py: Python<'_>) {
     if let Some(process) = hot::process() {
         py.detach(|| process.stage.unhold());
     }
-}
-
-/// Before a fork: no renderer may live in the child.
-#[pyfunction]
-pub(crate) fn before_fork(py: Python<'_>) {
-    if let Some(process) = hot::process() {
-        py.detach(|| process.stage.before_fork());
-    }
-}
-
-/// After a fork, in the parent: draws again; `later`: once `os.fork` has returned.
-#[pyfunction]
-#[pyo3(signature = (later=false))]
-pub(crate) fn after_fork_in_parent(py: Python<'_>, later: bool) {
-    if !later || !is_main_thread() {
-        return resume(py);
-    }
-    // Within a hook of another fork it is that one whose end is waited for.
-    if !is_forking(py) {
-        let forking = running_frame(py).map(|frame| Forking {
-            frame: frame.unbind(),
-            until: Instant::now() + FORKING_LIMIT,
-        });
-        *lock(&FORKING) = forking;
-    }
-    if !hot::resume_soon() {
-        resume(py);
-    }
-}
-
-/// Another thread cannot have something done behind its fork, for the main one may not be in Python
-/// code again for long. It need not: CPython warns of these two threads, with a renderer or without.
-fn is_main_thread() -> bool {
-    let own = std::process::id().to_string();
-    std::fs::read_link("/proc/thread-self").is_ok_and(|path| path.ends_with(own))
-}
-
-/// The call of the main thread that forks, from this package's hook on until the renderer is back.
-struct Forking {
-    frame: Py<PyAny>,
-    until: Instant,
-}
-
-static FORKING: Mutex<Option<Forking>> = Mutex::new(None);
-/// Far longer than the hooks of a fork take.
-const FORKING_LIMIT: Duration = Duration::from_secs(1);
-
-fn running_frame(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
-    py.import("sys").ok()?.call_method0("_getframe").ok()
-}
-
-/// Whether the main thread runs what the forking call itself called: a hook in Python behind ours.
-pub(crate) fn is_forking(py: Python<'_>) -> bool {
-    let Some(Forking { frame, until }) = lock(&FORKING).take() else {
-        return false;
-    };
-    let callers = std::iter::successors(running_frame(py), |inner| inner.getattr("f_back").ok());
-    let is_inside = callers.skip(1).any(|caller| caller.is(&frame)) && Instant::now() < until;
-    if is_inside {
-        *lock(&FORKING) = Some(Forking { frame, until });
-    }
-    is_inside
-}
-
-/// Draws again after a fork.
-pub(crate) fn resume(py: Python<'_>) {
-    if let Some(process) = hot::process() {
-        py.detach(|| process.stage.after_fork(process));
-    }
-}
-
-/// After a fork, in the child: needed only where the kernel does not wipe the cached pages.
-#[pyfunction]
-pub(crate) fn after_fork_in_child() {
-    entries::forget_all_after_fork();
 }
