@@ -344,6 +344,35 @@ def test_the_clock_ticks_in_a_stall(terminal: Terminal, program: Program) -> Non
     assert terminal.wait() == 0
 
 
+@pytest.mark.once
+@pytest.mark.slow
+def test_in_a_stall_rate_and_time_left_are_unknown_until_it_goes_on(
+    terminal: Terminal, program: Program
+) -> None:
+    terminal.start(
+        program("""
+            import time
+            from mp_tqdm import mp_tqdm
+            bar = mp_tqdm(total=100, desc="work", mininterval=0.02)
+            for _ in range(40):
+                bar.update()
+                time.sleep(0.02)
+            input()
+            while bar.n < 90:
+                bar.update()
+                time.sleep(0.02)
+            input()
+        """)
+    )
+    figures = r"40/100 \[00:\d\d<\?, \?it/s, nothing for \d+s\]"
+    terminal.wait_for(lambda screen: re.search(figures, screen.text()) is not None)
+    terminal.press(b"\n")
+    figures = r"90/100 \[00:\d\d<00:\d\d, +\d+\.\d\dit/s\]"
+    terminal.wait_for(lambda screen: re.search(figures, screen.text()) is not None)
+    terminal.press(b"\n")
+    assert terminal.wait() == 0
+
+
 @pytest.mark.faults("F56")
 def test_the_cursor_is_never_hidden_and_the_terminal_left_clean(
     terminal: Terminal, program: Program

@@ -1,4 +1,4 @@
-//! What a line says when nothing is counted any more: for how long.
+//! What a line says when nothing is counted any more: for how long, and no rate or time left.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,7 +24,8 @@ struct Pace {
 }
 
 impl Stalls {
-    /// Looks at a row that is drawn at `now_s`, and says in its note for how long nothing was counted.
+    /// Looks at a row that is drawn at `now_s`. Where nothing was counted for long it says so in the
+    /// row's note, and takes away what was learned while it moved: nobody knows when it goes on.
     pub(crate) fn note(&mut self, row: &mut Row, now_s: f64) {
         let pace = self.0.entry(row.id).or_insert(Pace {
             n: row.n,
@@ -53,6 +54,7 @@ impl Stalls {
                 row.note.push_str(", ");
             }
             row.note.push_str(&format!("nothing for {still_s:.0}s"));
+            (row.rate, row.remaining_s) = (Some(0.0), None);
         }
     }
 
@@ -86,7 +88,14 @@ mod tests {
             let n = counts_s.iter().filter(|at| **at <= second).count() as i64;
             let mut row = Row::new(1, n.into(), 0.0, Arc::clone(&style));
             row.total = Some(10.into());
+            row.remaining_s = Some(3.0);
             stalls.note(&mut row, f64::from(second));
+            let expected = if row.note.is_empty() {
+                (None, Some(3.0))
+            } else {
+                (Some(0.0), None)
+            };
+            assert_eq!((row.rate, row.remaining_s), expected, "at {second}s");
             if !row.note.is_empty() {
                 said.push((second, row.note));
             }

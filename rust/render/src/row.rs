@@ -91,6 +91,9 @@ pub struct Row {
     pub fraction: Option<f64>,
     /// Seconds left, where the rate does not tell.
     pub remaining_s: Option<f64>,
+    /// Items a second, where the count from frame to frame does not tell: 0 of a bar that stands
+    /// still, whose line then knows no rate and no time left.
+    pub rate: Option<f64>,
     /// A remark behind the postfix, empty for none.
     pub note: String,
     /// Whether the last text holds, though time has passed: nothing moved, and a prompt that may
@@ -128,6 +131,7 @@ impl Row {
             postfix: Postfix::None,
             fraction: None,
             remaining_s: None,
+            rate: None,
             note: String::new(),
             is_still: false,
             ended: None,
@@ -145,9 +149,11 @@ impl Row {
         self.elapsed_s(now_s) < self.style.delay_s
     }
 
-    /// The line of this bar. A `rate` of `None` is the average since the start.
+    /// The line of this bar. A `rate` of `None` is the average since the start; the row's own goes
+    /// before it.
     pub(crate) fn line(&self, now_s: f64, rate: Option<f64>, room: Room) -> String {
         let style = &*self.style;
+        let rate = self.rate.or(rate);
         let (limit, nrows) = match room {
             Room::Columns { cols: 0, .. } => return String::new(),
             Room::Columns { cols, rows } => (Some(cols), Some(rows)),
@@ -271,6 +277,24 @@ mod tests {
             ended
                 .line(999.0, None, Room::Log)
                 .contains("[00:02<00:02,  2.50it/s]")
+        );
+    }
+
+    #[test]
+    fn a_rate_of_zero_is_unknown_and_so_is_the_time_left() {
+        let still = Row {
+            rate: Some(0.0),
+            note: "nothing for 40s".to_owned(),
+            ..row()
+        };
+        assert_eq!(
+            still.line(144.0, Some(2.0), Room::Log),
+            "train:  50%|█████     | 5/10 [00:44<?, ?it/s, nothing for 40s]"
+        );
+        let object = still.line(144.0, Some(2.0), Room::Json);
+        assert!(
+            object.contains("\"remaining_s\": null, \"rate\": 0,"),
+            "{object}"
         );
     }
 
