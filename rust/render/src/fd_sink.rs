@@ -133,11 +133,12 @@ fn write_once(fd: BorrowedFd<'_>, bytes: &[u8]) -> Outcome {
     loop {
         return match write(fd, bytes) {
             Ok(written) if written >= bytes.len() => Outcome::Whole,
-            Ok(0) | Err(Errno::EAGAIN) => Outcome::Busy,
+            // A disk that is full, somebody may make room on: the lines of a log wait for it.
+            Ok(0) | Err(Errno::EAGAIN | Errno::ENOSPC | Errno::EDQUOT) => Outcome::Busy,
             Ok(written) => Outcome::Part(written),
             Err(Errno::EINTR) => continue,
-            // The reader is gone, the disk is full, the line was hung up, the descriptor is not for
-            // writing: none of these gets better by asking again ten times a second.
+            // The reader is gone, the line was hung up, the descriptor is not for writing: none of
+            // these gets better by asking again ten times a second.
             Err(_) => Outcome::Dead,
         };
     }
