@@ -420,12 +420,13 @@ def unhold() -> None:
 def draws_on(device: int) -> bool:
     """Whether lines of the job are drawn on the terminal of this device number (`st_rdev`)."""
 
-def around_text(device: int) -> tuple[str, str | None] | None:
+def around_text(device: int) -> tuple[str, str | None, bytes] | None:
     """What goes before and behind a text for the terminal of this device number.
 
     Returns:
         `None`: nothing, as no lines are drawn there. Else what erases them, and what draws them
-        again; where that is `None`, `printed` is to be called behind the text.
+        again; where that is `None`, `printed` is to be called behind the text. Last the rest of a
+        frame that the terminal has taken a part of, mostly empty; it has to go before all of that.
     """
 
 def printed(device: int) -> None:

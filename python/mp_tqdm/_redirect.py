@@ -41,7 +41,9 @@ class AboveBars:
         around = _core.around_text(self._device)
         if around is None or not isinstance(text, str):
             return write(self._stream, text)
-        before, behind = around
+        before, behind, rest = around
+        if rest:
+            self._finish(rest)
         if behind is None or not self._is_utf8:
             write(self._stream, before + text)
             _core.printed(self._device)
@@ -55,6 +57,14 @@ class AboveBars:
                 write(self._stream, before)
                 self._stream.flush()
         return len(text)
+
+    def _finish(self, rest: bytes) -> None:
+        """Writes the rest of a frame of which a busy terminal took only the beginning."""
+        try:
+            self._stream.buffer.write(rest)
+            self._stream.buffer.flush()
+        except (OSError, ValueError):
+            pass  # what comes of such a stream the text itself will tell
 
 
 def begin(bar: Any, descriptor: tuple[int, bool] | None) -> None:

@@ -76,6 +76,7 @@ class Terminal:
         self._marks = 0
         self._is_reading = True
         self._is_closing = False
+        self._bytes_a_millisecond: int | None = None
         self._wake_reader, self._woken = os.pipe()
         self._reader = threading.Thread(target=self._read_along, name="terminal", daemon=True)
         self._reader.start()
@@ -173,9 +174,14 @@ class Terminal:
         self._is_reading = False
         self._wake()
 
+    def read_slowly(self, bytes_a_millisecond: int) -> None:
+        """Read no faster than this from now on, as over a slow line; writers wait at 4 KiB."""
+        self._bytes_a_millisecond = bytes_a_millisecond
+
     def read_on(self) -> None:
-        """Read again after `stop_reading`."""
+        """Read again after `stop_reading`, and as fast as can be."""
         self._is_reading = True
+        self._bytes_a_millisecond = None
         self._wake()
 
     def hang_up(self) -> None:
@@ -270,7 +276,9 @@ class Terminal:
                 os.read(self._wake_reader, 64)
             if self._master in ready and self._is_reading:
                 with contextlib.suppress(BlockingIOError):
-                    self._take(os.read(self._master, 1 << 16))
+                    self._take(os.read(self._master, self._bytes_a_millisecond or 1 << 16))
+                if self._bytes_a_millisecond:
+                    time.sleep(0.001)
 
     def _take(self, data: bytes) -> None:
         with self._changed:

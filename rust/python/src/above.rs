@@ -6,6 +6,7 @@
 //! the owner itself does so in that very write. All orders of these steps end well: at worst the lines
 //! are drawn once more.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use mp_tqdm_counters::Header;
@@ -153,17 +154,24 @@ pub(crate) fn draws_on(device: u64) -> bool {
 
 /// What to write before and behind a text for the terminal of that device number; `None`: nothing,
 /// because no lines are drawn there. Without a part behind, `printed` is to be called after the text.
+/// Last comes the rest of a frame that the terminal has taken a part of: it goes before all of that.
 #[pyfunction]
-pub(crate) fn around_text(device: u64) -> Option<(&'static str, Option<String>)> {
+pub(crate) fn around_text(
+    device: u64,
+) -> Option<(&'static str, Option<String>, Cow<'static, [u8]>)> {
     if !draws_on(device) {
         return None;
     }
-    let behind = |process: &'static Process| {
+    let here = |process: &'static Process| {
         let mut shared = process.stage.try_shared()?;
-        let (output, of) = shared.shown?;
-        (of == device).then(|| shared.display.behind_text(output))?
+        let (output, _) = shared.shown.filter(|(_, of)| *of == device)?;
+        Some((
+            shared.display.behind_text(output),
+            shared.display.take_rest(output),
+        ))
     };
-    Some((ERASE_BELOW, hot::process().and_then(behind)))
+    let (behind, rest) = hot::process().and_then(here).unwrap_or_default();
+    Some((ERASE_BELOW, behind, rest.into()))
 }
 
 /// Says that a text erased the lines on the terminal of that device number.

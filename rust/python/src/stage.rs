@@ -22,6 +22,8 @@ use crate::turn::{Drawer, Turn};
 pub(crate) const LAST_FRAME: Duration = Duration::from_millis(50);
 /// How soon a closing bar tries again, where the renderer is drawing just now.
 const RETRY: Duration = Duration::from_micros(200);
+/// How soon it does where the terminal has not taken its last line.
+const UNREAD_RETRY: Duration = Duration::from_millis(1);
 /// How long a fork, or the end of the process, waits for the renderer's present frame.
 const STOP_LIMIT: Duration = Duration::from_millis(500);
 /// tqdm's `mininterval`.
@@ -38,6 +40,17 @@ const IDLE_LOOKS: u32 = 2;
 pub(crate) struct Local {
     pub(crate) output: OutputId,
     pub(crate) style: Arc<Style>,
+}
+
+/// Whether the outputs take what is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Reader {
+    #[default]
+    Reads,
+    /// Something waits.
+    IsBehind,
+    /// Something waits, and a closing bar has waited for it in vain: the next ones do not.
+    IsAway,
 }
 
 /// Everything that is drawn with, under one lock.
@@ -63,6 +76,7 @@ pub(crate) struct Shared {
     pub(crate) manner: Manner,
     scene: Scene,
     idle_looks: u32,
+    reader: Reader,
     turn: Turn,
     pub(crate) tables: &'static Tables,
     pub(crate) me: ProcessId,
@@ -99,6 +113,7 @@ impl Stage {
                 manner,
                 scene: Scene::default(),
                 idle_looks: 0,
+                reader: Reader::default(),
                 turn: Turn::default(),
                 tables: home.tables,
                 me: home.me,
@@ -147,19 +162,27 @@ impl Stage {
     }
 
     /// Draws what is due, in the calling thread: on a busy machine the renderer's may not get the
-    /// processor within [`LAST_FRAME`], which is the longest that a frame of it is waited for.
+    /// processor within [`LAST_FRAME`], which is the longest that a frame of it is waited for. So long
+    /// a terminal may also take to read it: what is printed next would stand in the middle of it.
     pub(crate) fn flush(&self, process: &'static Process) {
         self.attend(process);
         let deadline = Instant::now() + LAST_FRAME;
         loop {
-            if let Some(shared) = self.try_shared() {
-                self.look(process, shared, monotonic().as_secs_f64());
-                return;
-            }
-            if Instant::now() >= deadline {
-                return;
-            }
-            std::thread::sleep(RETRY);
+            let is_late = Instant::now() >= deadline;
+            let reader = self.try_shared().map(|mut shared| {
+                self.look(process, &mut shared, monotonic().as_secs_f64());
+                if is_late && shared.reader == Reader::IsBehind {
+                    shared.reader = Reader::IsAway;
+                }
+                shared.reader
+            });
+            let pause = match reader {
+                Some(Reader::Reads | Reader::IsAway) => return,
+                Some(Reader::IsBehind) => UNREAD_RETRY,
+                None if is_late => return,
+                None => RETRY,
+            };
+            std::thread::sleep(pause);
         }
     }
 
@@ -208,18 +231,13 @@ impl Stage {
     fn tick(&self, process: &'static Process, now_s: f64) -> Wait {
         self.drowsy.store(0, Ordering::SeqCst);
         self.mend(process, now_s, milliseconds(now_s))
-            .unwrap_or_else(|| self.look(process, self.shared(), now_s))
+            .unwrap_or_else(|| self.look(process, &mut self.shared(), now_s))
     }
 
-    fn look(
-        &self,
-        process: &'static Process,
-        mut shared: MutexGuard<'_, Shared>,
-        now_s: f64,
-    ) -> Wait {
+    fn look(&self, process: &'static Process, shared: &mut Shared, now_s: f64) -> Wait {
         let now_ms = milliseconds(now_s);
         if !shared.owns(process, now_ms) {
-            return self.watch(process, &mut shared);
+            return self.watch(process, shared);
         }
         process.home.tables.ownership().beat(now_ms);
         if now_s < shared.held_until_s {
@@ -231,7 +249,7 @@ impl Stage {
                 local,
                 closing,
                 ..
-            } = &mut *shared;
+            } = shared;
             scene.look(process, local, closing, now_s)
         };
         let mut outputs: Vec<(OutputId, Vec<Row>)> = Vec::new();
@@ -263,6 +281,11 @@ impl Stage {
                 .frames
                 .fetch_add(1, Ordering::Relaxed);
         }
+        shared.reader = match shared.reader {
+            _ if !outcome.is_behind => Reader::Reads,
+            Reader::IsAway => Reader::IsAway,
+            _ => Reader::IsBehind,
+        };
         for died in outcome.died {
             shared.outputs.retain(|_, output| *output != died);
         }
@@ -280,7 +303,7 @@ impl Stage {
             shared.idle_looks = 0;
             return shared.until_next(now_s, picture.interval);
         }
-        self.watch(process, &mut shared)
+        self.watch(process, shared)
     }
 
     /// Nothing to draw now: look again in a second, and end if that goes on.

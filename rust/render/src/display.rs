@@ -116,6 +116,13 @@ impl Display {
         Some(again)
     }
 
+    /// What the terminal has not taken of the last frame, mostly nothing. Whoever takes it writes it
+    /// before a text of his own, which would else stand in the middle of that frame.
+    pub fn take_rest(&mut self, id: OutputId) -> Vec<u8> {
+        let output = self.outputs.iter_mut().find(|(known, _)| *known == id);
+        output.map_or_else(Vec::new, |(_, output)| output.take_rest())
+    }
+
     /// Takes the live lines off every terminal, so that somebody else can write. The next frame draws
     /// them again.
     pub fn wipe(&mut self) {

@@ -43,6 +43,11 @@ impl Outlet {
         !self.rest.is_empty()
     }
 
+    /// Hands over what is left of the last frame, which somebody else writes before a text of his own.
+    pub(crate) fn take_rest(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.rest)
+    }
+
     /// Offers what is left of the last frame and then `frame`, as one.
     pub(crate) fn send(&mut self, frame: &[u8]) -> Sent {
         let earlier = self.rest.len();

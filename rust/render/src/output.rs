@@ -111,6 +111,11 @@ impl Output {
         self.block.again(self.size())
     }
 
+    /// Hands over what the terminal has not taken of the last frame.
+    pub(crate) fn take_rest(&mut self) -> Vec<u8> {
+        self.outlet.take_rest()
+    }
+
     /// Draws the live lines again that somebody erased.
     pub(crate) fn mend(&mut self) {
         if let Some(again) = self.again() {
