@@ -335,7 +335,7 @@ def test_a_parent_that_waits_for_its_pool_is_drawn_all_the_same(method: str, pro
     process = programs.run(
         program(
             """
-            import io, multiprocessing, sys, time
+            import io, sys, time
             from mp_tqdm import mp_tqdm, report_progress
 
             def work(_):
@@ -346,10 +346,12 @@ def test_a_parent_that_waits_for_its_pool_is_drawn_all_the_same(method: str, pro
                 "A logging shim: it keeps the lines."
 
             if __name__ == "__main__":
-                context = multiprocessing.get_context(sys.argv[1])
                 file = Shim()
-                with mp_tqdm(total=4, file=file) as bar, context.Pool(2) as pool:
-                    pool.map(work, range(4), 1)
+                with mp_tqdm(total=4, file=file) as bar:
+                    assert "multiprocessing" not in sys.modules
+                    import multiprocessing  # only now: nobody knew that there would be a pool
+                    with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+                        pool.map(work, range(4), 1)
                     shown = file.getvalue()
                 print([n for n in (1, 2, 3) if f"| {n}/4 " in shown] != [])
                 print("| 4/4 " in file.getvalue())

@@ -3,7 +3,8 @@
 Such a bar is drawn within `update` and iteration, so two things would stand still: a loop that
 became slow after it had been fast (tqdm's own rule waits for as many items as before), and a parent
 that waits in `pool.map` while its workers count. A thread looks twice a second. It starts with
-the first bar that may need it, is not there while the process forks, and ends when no bar is left.
+the first such bar (that other processes will come, nobody can know), is not there while the process
+forks, and ends when no bar is left.
 """
 
 # The bar's own other half.

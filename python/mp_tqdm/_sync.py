@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 # tqdm's, where the screen's height is not known.
 _ROWS = 20
-_PROCESSES = ("multiprocessing.process", "multiprocess.process", "billiard.process")
 
 
 class _Average:
@@ -118,17 +117,8 @@ def begin(bar: Any) -> None:
     draws = bar._native.draws
     if bar.delay <= 0 and draws:
         bar.refresh(lock_args=bar.lock_args)
-    if draws and (bar.miniters > 1 or _may_have_company()):
+    if draws:
         _watch()
-
-
-def _may_have_company() -> bool:
-    """Whether other processes may come to count into this one's bars."""
-    if any(name in sys.modules for name in _PROCESSES):
-        return True
-    from mp_tqdm import _job
-
-    return _job._identity is not None and _job._identity.local_world > 1
 
 
 def _watch() -> None:
