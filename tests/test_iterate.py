@@ -1,6 +1,5 @@
 """Iterating over a bar: what is handed out, what counts, and how the bar ends."""
 
-import io
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -9,6 +8,7 @@ import pytest
 from tqdm import tqdm
 
 from mp_tqdm import mp_tqdm, trange
+from support.quiet import quiet
 
 Bar = Callable[..., Any]
 
@@ -20,13 +20,6 @@ def nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # Each behaviour is tqdm's as well: the tests that take `bar_type` run with both.
 both = pytest.mark.parametrize("bar_type", [mp_tqdm, tqdm])
-
-
-def quiet(bar_type: Bar, *args: Any, **kwargs: Any) -> Any:
-    """A bar whose output nobody sees."""
-    if bar_type is tqdm:
-        kwargs.setdefault("file", io.StringIO())
-    return bar_type(*args, **kwargs)
 
 
 @both

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tqdm import tqdm
 
 from mp_tqdm import mp_tqdm, report_progress
+from support.quiet import quiet
 
 Bar = Callable[..., Any]
 
@@ -27,12 +28,6 @@ def nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 both = pytest.mark.parametrize("bar_type", [mp_tqdm, tqdm])
-
-
-def quiet(bar_type: Bar, *args: Any, **kwargs: Any) -> Any:
-    if bar_type is tqdm:
-        kwargs.setdefault("file", io.StringIO())
-    return bar_type(*args, **kwargs)
 
 
 # --- update ---------------------------------------------------------------------------------------

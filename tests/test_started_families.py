@@ -12,8 +12,6 @@ Program = Callable[..., list[str]]
 
 pytestmark = pytest.mark.once
 
-METHODS = ["fork", "spawn", "forkserver"]
-
 # Two workers that wait, and count once the bar is open. They are started before it, or by a server
 # that was; "below" them another process does the counting.
 CREW = (
@@ -77,7 +75,11 @@ def run(command: list[str], place: Path) -> str:
 @pytest.mark.parametrize(
     "how",
     [
-        *(f"{method} before {depth}" for method in METHODS for depth in ("top", "below")),
+        *(
+            f"{method} before {depth}"
+            for method in programs.START_METHODS
+            for depth in ("top", "below")
+        ),
         "forkserver server top",
     ],
 )

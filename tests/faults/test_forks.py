@@ -15,8 +15,6 @@ pytestmark = pytest.mark.faults
 Program = Callable[..., list[str]]
 Rounds = Callable[[int, int], int]
 
-METHODS = ["fork", "spawn", "forkserver"]
-
 # What CPython says from 3.12 on to who forks with threads alive.
 STRICT = ("-W", "error::DeprecationWarning")
 
@@ -335,7 +333,7 @@ COUNT_IN_CHILDREN = """
 
 
 @pytest.mark.faults("F21")
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", programs.START_METHODS)
 @pytest.mark.parametrize("order", ["bar first", "pool first"])
 def test_children_count_whether_the_bar_or_the_pool_was_first(
     terminal: Terminal, program: Program, method: str, order: str

@@ -5,18 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from support import programs
+from support.programs import printed
 
 Program = Callable[..., list[str]]
-
-START_METHODS = ["fork", "spawn", "forkserver"]
-
-
-def printed(command: list[str]) -> list[str]:
-    """What a program printed, line by line; it has to end well and to say nothing of errors."""
-    process = programs.run(command, env=programs.environment(MP_TQDM_MODE="off"))
-    assert process.returncode == 0, process.stderr
-    assert process.stderr == ""
-    return process.stdout.splitlines()
 
 
 PICKLE_A_BAR = """
@@ -50,7 +41,7 @@ PICKLE_A_BAR = """
 """
 
 
-@pytest.mark.parametrize("method", START_METHODS)
+@pytest.mark.parametrize("method", programs.START_METHODS)
 def test_a_pickled_bar_adds_to_the_same_bar_and_ends_with_its_copy(
     program: Program, method: str
 ) -> None:

@@ -6,19 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from support import programs
 from support.polling import wait_until
+from support.programs import printed
 from support.terminal import Terminal
 
 Program = Callable[..., list[str]]
-
-
-def printed(command: list[str]) -> list[str]:
-    """What a program printed, line by line; it has to end well and to say nothing of errors."""
-    process = programs.run(command, env=programs.environment(MP_TQDM_MODE="off"))
-    assert process.returncode == 0, process.stderr
-    assert process.stderr == ""
-    return process.stdout.splitlines()
 
 
 def test_fork_children_of_every_kind_count(program: Program) -> None:

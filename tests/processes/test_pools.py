@@ -5,18 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from support import programs
+from support.programs import printed
 
 Program = Callable[..., list[str]]
-
-START_METHODS = ["fork", "spawn", "forkserver"]
-
-
-def printed(command: list[str]) -> list[str]:
-    """What a program printed, line by line; it has to end well and to say nothing of errors."""
-    process = programs.run(command, env=programs.environment(MP_TQDM_MODE="off"))
-    assert process.returncode == 0, process.stderr
-    assert process.stderr == ""
-    return process.stdout.splitlines()
 
 
 # `run(function, tasks)` has each task done by a worker; the workers live as long as the context.
@@ -90,7 +81,7 @@ REPORT_FROM_POOLS = """
 """
 
 
-@pytest.mark.parametrize("method", START_METHODS)
+@pytest.mark.parametrize("method", programs.START_METHODS)
 def test_reports_of_workers_land_in_the_bar_that_is_open(program: Program, method: str) -> None:
     assert printed(program(REPORT_FROM_POOLS, method)) == [
         "pool 640 0 1000 3000 3000",
@@ -160,7 +151,7 @@ REPORT_FROM_GRANDCHILDREN = """
 """
 
 
-@pytest.mark.parametrize("method", START_METHODS)
+@pytest.mark.parametrize("method", programs.START_METHODS)
 def test_reports_of_grandchildren_reach_the_bar(program: Program, method: str) -> None:
     assert printed(program(REPORT_FROM_GRANDCHILDREN, method)) == ["4014"]
 

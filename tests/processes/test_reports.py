@@ -6,19 +6,10 @@ from pathlib import Path
 import pytest
 
 from support import programs
+from support.programs import printed
 from support.ranks import Ranks
 
 Program = Callable[..., list[str]]
-
-START_METHODS = ["fork", "spawn", "forkserver"]
-
-
-def printed(command: list[str]) -> list[str]:
-    """What a program printed, line by line; it has to end well and to say nothing of errors."""
-    process = programs.run(command, env=programs.environment(MP_TQDM_MODE="off"))
-    assert process.returncode == 0, process.stderr
-    assert process.stderr == ""
-    return process.stdout.splitlines()
 
 
 REPORT_BY_NAME = """
@@ -46,7 +37,7 @@ REPORT_BY_NAME = """
 """
 
 
-@pytest.mark.parametrize("method", START_METHODS)
+@pytest.mark.parametrize("method", programs.START_METHODS)
 def test_workers_count_in_several_bars_at_once_by_name(program: Program, method: str) -> None:
     # Of those that no name is given for, the one with a key comes first.
     assert printed(program(REPORT_BY_NAME, method)) == ["100100 4950 200 0"]

@@ -14,8 +14,6 @@ from support.terminal import Terminal
 
 Program = Callable[..., list[str]]
 
-START_METHODS = ["fork", "spawn", "forkserver"]
-
 
 OPEN_IN_WORKERS = """
     import multiprocessing, sys
@@ -33,7 +31,7 @@ OPEN_IN_WORKERS = """
 """
 
 
-@pytest.mark.parametrize("method", START_METHODS)
+@pytest.mark.parametrize("method", programs.START_METHODS)
 def test_64_tasks_that_open_a_bar_in_workers_are_one_line(
     terminal: Terminal, program: Program, method: str
 ) -> None:

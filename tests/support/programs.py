@@ -14,6 +14,8 @@ import pytest
 
 from support.polling import PATIENCE_S
 
+START_METHODS = ("fork", "spawn", "forkserver")
+
 # What a launcher or another job put into the environment of the test run is none of the tests'.
 _FOREIGN = (
     "COLUMNS",
@@ -135,6 +137,14 @@ def run(
             kill_session(process.pid)
             raise
     return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+
+
+def printed(command: Sequence[str]) -> list[str]:
+    """What a program printed, line by line; it has to end well and to say nothing of errors."""
+    process = run(command, env=environment(MP_TQDM_MODE="off"))
+    assert process.returncode == 0, process.stderr
+    assert process.stderr == ""
+    return process.stdout.splitlines()
 
 
 def kill_session(pid: int) -> None:

@@ -147,6 +147,33 @@ pub(crate) fn bind(instance: &Bound<'_, PyAny>, core: &Arc<BarCore>) -> PyResult
     Ok(())
 }
 
+/// Counts into the cell that `find` gives, else on the cold path.
+///
+/// # Safety
+///
+/// `slf` is an instance of `Counting`; the rest are a call's arguments by CPython's fast convention.
+#[inline(always)]
+unsafe fn count_into(
+    slf: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+    find: impl FnOnce(&'static HotEntry) -> Option<&'static Cell>,
+    drawing: Drawing,
+) -> *mut ffi::PyObject {
+    // SAFETY: the caller's words.
+    let counting = unsafe { counting(slf) };
+    // SAFETY: the caller's words: `args` holds `count` arguments.
+    if let Some(n) = unsafe { plain_count(args, count, names) }
+        && let Some(cell) = find(counting.entry.get())
+    {
+        add(cell, n);
+        return none();
+    }
+    // SAFETY: as above, for all four.
+    unsafe { update_cold(slf, args, count, names, drawing) }
+}
+
 /// `update(n=1)`.
 unsafe extern "C" fn update(
     slf: *mut ffi::PyObject,
@@ -155,16 +182,7 @@ unsafe extern "C" fn update(
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     // SAFETY: a method of `Counting`: CPython checked that `slf` is an instance of it.
-    let counting = unsafe { counting(slf) };
-    // SAFETY: `args` holds `count` arguments, by the calling convention.
-    if let Some(n) = unsafe { plain_count(args, count, names) }
-        && let Some(cell) = warm_cell(counting.entry.get())
-    {
-        add(cell, n);
-        return none();
-    }
-    // SAFETY: as above, for all four.
-    unsafe { update_cold(slf, args, count, names, Drawing::Heard) }
+    unsafe { count_into(slf, args, count, names, warm_cell, Drawing::Heard) }
 }
 
 /// `_count(n=1)`: as `update`, for the Python code that draws the bar and has not to be told.
@@ -174,17 +192,8 @@ unsafe extern "C" fn count_only(
     count: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // SAFETY: a method of `Counting`: CPython checked that `slf` is an instance of it.
-    let counting = unsafe { counting(slf) };
-    // SAFETY: `args` holds `count` arguments, by the calling convention.
-    if let Some(n) = unsafe { plain_count(args, count, names) }
-        && let Some(cell) = cell_of(counting.entry.get())
-    {
-        add(cell, n);
-        return none();
-    }
-    // SAFETY: as above, for all four.
-    unsafe { update_cold(slf, args, count, names, Drawing::Silent) }
+    // SAFETY: as in `update`.
+    unsafe { count_into(slf, args, count, names, cell_of, Drawing::Silent) }
 }
 
 /// Whether the Python code that draws a bar hears of a count.
