@@ -14,7 +14,7 @@ def _crew(method: str, part: int = 1) -> Callable[[int], float]:
     """Runs a crew over one in `part` of the items; the seconds are those for all of them."""
 
     def run(items: int) -> float:
-        share = items // part
+        share = max(WORKERS, items // part)
         command = [sys.executable, "-m", "mp_tqdm.bench.crew", method, str(WORKERS), str(share)]
         printed = subprocess.check_output(command, text=True)
         return float(printed.splitlines()[-1]) * items / share  # Ray may print warnings before
@@ -29,8 +29,9 @@ SUITE = Suite(
         Subject("silent", _crew("silent")),
         Subject("mp_tqdm report_progress()", _crew("mp_tqdm"), "mp-tqdm"),
         Subject("multiprocessing.Value, its lock", _crew("value")),
+        Subject("progressBarDistributed", _crew("distributed"), "progressbardistributed"),
         Subject("Manager().Queue, from 1 item in 20", _crew("manager", 20), "tqdm"),
-        Subject("Ray actor, awaited, from 1 item in 100", _crew("ray", 100), "ray"),
+        Subject("Ray actor, awaited, from 1 item in 100", _crew("ray", 100), "ray", is_slow=True),
     ),
     baseline=None,
     ours="mp_tqdm report_progress()",
@@ -38,4 +39,5 @@ SUITE = Suite(
     scale=ITEMS,
     repetitions=ITEMS,
     rounds=10,
+    quick_repetitions=ITEMS // 50,
 )

@@ -28,6 +28,12 @@ SUITE = Suite(
         Subject("mp_tqdm", _started("from mp_tqdm import mp_tqdm"), "mp-tqdm"),
         Subject("progressbar2", _started("import progressbar"), "progressbar2"),
         Subject("alive-progress", _started("import alive_progress"), "alive-progress"),
+        Subject("enlighten", _started("import enlighten"), "enlighten"),
+        Subject(
+            "progressBarDistributed",
+            _started("import progressBarDistributed"),
+            "progressbardistributed",
+        ),
         Subject("rich", _started("import rich.progress"), "rich"),
         Subject("tqdm", _started("from tqdm import tqdm"), "tqdm"),
     ),

@@ -24,8 +24,13 @@ for descriptor in os.listdir("/proc/self/fd"):
     except OSError:
         continue
     sizes[status.st_dev, status.st_ino] = status.st_size
-segments = [os.stat(path) for path in glob.glob("/dev/shm/mp_tqdm-*")]
-size = sum(sizes.get((segment.st_dev, segment.st_ino), 0) for segment in segments)
+size = 0
+for path in glob.glob("/dev/shm/mp_tqdm-*"):
+    try:
+        segment = os.stat(path)
+    except FileNotFoundError:
+        continue  # of another job, which has ended
+    size += sizes.get((segment.st_dev, segment.st_ino), 0)
 os.write(1, str(size / 1024).encode())
 """
 
@@ -64,6 +69,18 @@ from progressbar import ProgressBar
 bar = ProgressBar(max_value=100_001).start()
 for _ in range(10_000): bar.increment(10)
 """
+_ENLIGHTEN = """
+import enlighten
+bar = enlighten.get_manager().counter(total=100_001)
+for _ in range(10_000): bar.update(10)
+"""
+_ALIVE = """
+from alive_progress import alive_bar
+import sys
+context = alive_bar(100_001, file=sys.stderr)
+bar = context.__enter__()
+for _ in range(10_000): bar(10)
+"""
 
 SUITE = Suite(
     name="memory",
@@ -72,6 +89,8 @@ SUITE = Suite(
         Subject("bare Python", _kib(_NOTHING, _RESIDENT)),
         Subject("mp_tqdm", _kib(_OURS, _RESIDENT), "mp-tqdm"),
         Subject("progressbar2", _kib(_PROGRESSBAR, _RESIDENT), "progressbar2"),
+        Subject("enlighten", _kib(_ENLIGHTEN, _RESIDENT), "enlighten"),
+        Subject("alive-progress", _kib(_ALIVE, _RESIDENT), "alive-progress"),
         Subject("tqdm", _kib(_TQDM, _RESIDENT), "tqdm"),
         Subject("rich", _kib(_RICH, _RESIDENT), "rich"),
     ),

@@ -68,6 +68,18 @@ def _rich(total: int) -> Iterator[Any]:
 
 
 @contextmanager
+def _enlighten(total: int) -> Iterator[Any]:
+    import enlighten
+
+    line = "{percentage:3.0f}%|{bar}| {count}/{total} [{elapsed}<{eta}, loss={loss}]"
+    with (
+        enlighten.get_manager() as manager,
+        manager.counter(total=total, bar_format=line, loss=0.0) as counter,
+    ):
+        yield counter.update
+
+
+@contextmanager
 def _alive(total: int) -> Iterator[Any]:
     from alive_progress import alive_bar
 
@@ -84,6 +96,7 @@ SUITE = Suite(
         Subject("tqdm, refresh=False", timed(_sets_without_refresh, _tqdm), "tqdm"),
         Subject("tqdm", timed(_sets, _tqdm), "tqdm"),
         Subject("rich update(task, loss=x)", timed(_sets_a_field, _rich), "rich"),
+        Subject("enlighten update(0, loss=x)", timed(_sets_a_field, _enlighten), "enlighten"),
         Subject("alive-progress bar.text = x", timed(_sets_the_text, _alive), "alive-progress"),
     ),
     baseline="empty loop",

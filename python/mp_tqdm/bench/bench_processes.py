@@ -6,44 +6,6 @@ from collections.abc import Callable
 
 from mp_tqdm.bench.subject import Subject, Suite
 
-# Each process times its own loop with the clock of its own processor time, and takes off the loop
-# without the call. The sum of all must be exact.
-_REPORTERS = """
-import os, struct, sys, time
-from itertools import repeat
-from mp_tqdm import mp_tqdm, report_progress
-processes, count = int(sys.argv[1]), int(sys.argv[2])
-
-def timed_empty(count):
-    begin = time.process_time_ns()
-    for _ in repeat(None, count):
-        pass
-    return time.process_time_ns() - begin
-
-def timed(count):
-    begin = time.process_time_ns()
-    for _ in repeat(None, count):
-        report_progress()
-    return time.process_time_ns() - begin
-
-with mp_tqdm(total=processes * (count + 1)) as bar:
-    gate, opener = os.pipe()
-    results, sink = os.pipe()
-    for _ in range(processes):
-        if os.fork() == 0:
-            os.close(opener)
-            report_progress()
-            os.read(gate, 1)
-            os.write(sink, struct.pack("q", timed(count) - timed_empty(count)))
-            os._exit(0)
-    os.close(opener)
-    for _ in range(processes):
-        os.wait()
-    costs = sorted(struct.unpack(f"{processes}q", os.read(results, 8 * processes)))
-    assert bar.n == processes * (count + 1), bar.n
-os.write(1, str(costs[processes // 2] / 1e9).encode())
-"""
-
 # `schedstat` counts a thread's nanoseconds on a processor.
 _OWNER = """
 import os, sys, time
@@ -104,8 +66,16 @@ def _printed(source: str, *arguments: object) -> float:
     return float(printed)
 
 
-def _reporters(processes: int) -> Callable[[int], float]:
-    return lambda count: _printed(_REPORTERS, processes, count)
+def _reporters(method: str, processes: int, part: int = 1) -> Callable[[int], float]:
+    """One in `part` of the reports; the seconds are those for all of them."""
+
+    def run(count: int) -> float:
+        share = max(10, count // part)
+        command = [sys.executable, "-m", "mp_tqdm.bench.reporters", method, str(processes)]
+        printed = subprocess.check_output([*command, str(share)], text=True)
+        return float(printed) * count / share
+
+    return run
 
 
 def _owner(processes: int) -> Callable[[int], float]:
@@ -116,17 +86,42 @@ def _forks(bar: str) -> Callable[[int], float]:
     return lambda count: _printed(_FORKS.format(bar=bar), count)
 
 
+PROCESSES = (1, 2, 8, 64)
+
+
+def in_processes(processes: int) -> str:
+    """How a subject of the suite says that."""
+    return f"{processes} process{'es' * (processes > 1)}"
+
+
+# The slower ones do a part of the reports: how they are called, the method and that part.
+OTHERS = (
+    ("progressBarDistributed", "distributed", 20, "progressbardistributed"),
+    ("multiprocessing.Value, its lock", "value", 20, None),
+    ("Manager().Queue", "manager", 4000, "tqdm"),
+)
+
 SUITE = Suite(
     name="processes",
-    title="One report_progress() in each of so many processes, processor time above the empty loop",
-    subjects=tuple(
-        Subject(f"{processes} process{'es' * (processes > 1)}", _reporters(processes), "mp-tqdm")
-        for processes in (1, 2, 8, 64)
+    title="One report in each of so many processes, processor time above the empty loop",
+    subjects=(
+        *(
+            Subject(in_processes(processes), _reporters("mp_tqdm", processes), "mp-tqdm")
+            for processes in PROCESSES
+        ),
+        *(
+            Subject(
+                f"{name}, {in_processes(processes)}", _reporters(method, processes, part), package
+            )
+            for name, method, part, package in OTHERS
+            for processes in PROCESSES
+        ),
     ),
     baseline=None,
     ours="1 process",
     repetitions=1_000_000,
     rounds=10,
+    quick_repetitions=50_000,
 )
 
 OWNER_SUITE = Suite(
@@ -142,6 +137,7 @@ OWNER_SUITE = Suite(
     scale=1,
     repetitions=3,
     rounds=10,
+    quick_repetitions=1,
 )
 
 FORK_SUITE = Suite(

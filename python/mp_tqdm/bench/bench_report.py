@@ -43,6 +43,17 @@ def _report_progress(total: int) -> Iterator[Callable[..., None]]:
 
 
 @contextmanager
+def _distributed(total: int) -> Iterator[Callable[..., None]]:
+    from progressBarDistributed import SharedMemoryProgressBar
+
+    with SharedMemoryProgressBar(1) as bar:
+        worker = bar.get_worker(0, bar.shm_name)
+        worker.set_total_steps(total)
+        yield worker.update
+        worker.close()
+
+
+@contextmanager
 def _put(kind: str) -> Iterator[Callable[[object], None]]:
     """`put` of a queue that another process empties."""
     context = multiprocessing.get_context("spawn")
@@ -71,9 +82,16 @@ SUITE = Suite(
     title="One report of progress to a job, above the empty loop",
     subjects=(
         Subject("empty loop", fresh(empty_loop)),
-        Subject("floor: C add()", timed(_bare_calls, lambda _: nullcontext(floor.load().add))),
+        Subject(
+            "floor: C add()",
+            timed(_bare_calls, lambda _: nullcontext(floor.load().add)),
+            floor.PACKAGE,
+        ),
         Subject("mp_tqdm report_progress()", timed(_bare_calls, _report_progress), "mp-tqdm"),
         Subject("mp_tqdm report_progress(1)", timed(calls, _report_progress), "mp-tqdm"),
+        Subject(
+            "progressBarDistributed update(1)", timed(calls, _distributed), "progressbardistributed"
+        ),
         Subject(
             "multiprocessing.Value, its lock",
             timed(_locked_adds, lambda _: nullcontext(multiprocessing.Value("q", 0))),

@@ -90,6 +90,14 @@ def _rich(total: int) -> Iterator[Any]:
 
 
 @contextmanager
+def _enlighten(total: int) -> Iterator[Any]:
+    import enlighten
+
+    with enlighten.get_manager() as manager, manager.counter(total=total) as counter:
+        yield counter.update
+
+
+@contextmanager
 def _alive(total: int) -> Iterator[Any]:
     from alive_progress import alive_bar
 
@@ -102,15 +110,24 @@ SUITE = Suite(
     title="One call of update(1), above the empty loop",
     subjects=(
         Subject("empty loop", fresh(empty_loop)),
-        Subject("builtin that does nothing", timed(calls, lambda _: _given("nothing"))),
-        Subject("floor: C add(1)", timed(calls, lambda _: _given("add"))),
-        Subject("C bar.update(1)", timed(attribute_calls, lambda _: _given("Bar", called=True))),
-        Subject("C add(1), locked", timed(calls, lambda _: _given("locked_add"))),
+        Subject(
+            "builtin that does nothing",
+            timed(calls, lambda _: _given("nothing")),
+            floor.PACKAGE,
+        ),
+        Subject("floor: C add(1)", timed(calls, lambda _: _given("add")), floor.PACKAGE),
+        Subject(
+            "C bar.update(1)",
+            timed(attribute_calls, lambda _: _given("Bar", called=True)),
+            floor.PACKAGE,
+        ),
+        Subject("C add(1), locked", timed(calls, lambda _: _given("locked_add")), floor.PACKAGE),
         Subject("mp_tqdm update(1)", timed(calls, _our_update), "mp-tqdm"),
         Subject("mp_tqdm bar.update(1)", timed(attribute_calls, _ours), "mp-tqdm"),
         Subject("tqdm update(1)", timed(calls, _tqdm_update), "tqdm"),
         Subject("tqdm bar.update(1)", timed(attribute_calls, _tqdm), "tqdm"),
         Subject("rich advance(task)", timed(calls, _rich, 0), "rich"),
+        Subject("enlighten update(1)", timed(calls, _enlighten), "enlighten"),
         Subject("alive-progress bar(1)", timed(calls, _alive), "alive-progress"),
         Subject("progressbar2 increment(1)", timed(calls, _progressbar), "progressbar2"),
     ),

@@ -31,12 +31,12 @@ _fork = multiprocessing.get_context("fork")
 
 
 @contextlib.contextmanager
-def _silent(items: int) -> Iterator[Counting]:
+def _silent(items: int, _: int) -> Iterator[Counting]:
     yield None, lambda: items  # type: ignore[misc]
 
 
 @contextlib.contextmanager
-def _ours(items: int) -> Iterator[Counting]:
+def _ours(items: int, _: int) -> Iterator[Counting]:
     from mp_tqdm import mp_tqdm, report_progress
 
     with mp_tqdm(total=items, desc="lines") as bar:
@@ -44,8 +44,7 @@ def _ours(items: int) -> Iterator[Counting]:
 
 
 @contextlib.contextmanager
-def _value(items: int) -> Iterator[Counting]:
-    del items
+def _value(_: int, __: int) -> Iterator[Counting]:
     value: Any = _fork.Value("q", 0)
 
     def add() -> None:
@@ -56,7 +55,7 @@ def _value(items: int) -> Iterator[Counting]:
 
 
 @contextlib.contextmanager
-def _manager_queue(items: int) -> Iterator[Counting]:
+def _manager_queue(items: int, _: int) -> Iterator[Counting]:
     """A thread of the parent takes the reports out of a managed queue, into a bar of tqdm."""
     import threading
 
@@ -78,6 +77,28 @@ def _manager_queue(items: int) -> Iterator[Counting]:
             return float(bar.n)
 
         yield (lambda: queue.put(1)), total
+
+
+@contextlib.contextmanager
+def _distributed(items: int, workers: int) -> Iterator[Counting]:
+    """Each worker takes a number at its first report, which names its cell."""
+    from progressBarDistributed import SharedMemoryProgressBar
+
+    ticket: Any = _fork.Value("q", 0)
+    mine: Any = None
+
+    def add() -> None:
+        nonlocal mine
+        if mine is None:
+            with ticket.get_lock():
+                number, ticket.value = ticket.value, ticket.value + 1
+            mine = SharedMemoryProgressBar.get_worker(number, bar.shm_name)
+        mine.update(1)
+
+    with SharedMemoryProgressBar(workers) as bar:
+        for number, share in enumerate(shares(items, workers)):
+            bar.set_total_steps(share, number)
+        yield add, lambda: float(bar.get_cum_steps())
 
 
 def _work(items: int, report: Callable[[], object] | None) -> None:
@@ -102,12 +123,18 @@ def shares(items: int, workers: int) -> list[int]:
     return [items // workers + (number < items % workers) for number in range(workers)]
 
 
-METHODS = {"silent": _silent, "mp_tqdm": _ours, "value": _value, "manager": _manager_queue}
+METHODS = {
+    "silent": _silent,
+    "mp_tqdm": _ours,
+    "value": _value,
+    "distributed": _distributed,
+    "manager": _manager_queue,
+}
 
 
 def run_forked(method: str, workers: int, items: int) -> tuple[float, float]:
     """Seconds, and the sum of the reports."""
-    with METHODS[method](items) as (report, total):
+    with METHODS[method](items, workers) as (report, total):
         gate, opener = os.pipe()
         crew = [
             _fork.Process(target=_worker, args=(gate, opener, share, report))

@@ -1,11 +1,13 @@
 """Measuring a suite: all subjects in every round, one after the other, and what comes out."""
 
-import gc
 import statistics
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 
 from mp_tqdm.bench.subject import Subject, Suite
+from mp_tqdm.bench.worker import OutOfTimeError, SubjectError, Worker
 
 # Long enough for the clock and for a bar to settle, short enough to repeat.
 _CALIBRATION_S = 0.02
@@ -18,58 +20,174 @@ class Figure:
     Attributes:
         best: Of the rounds, the least disturbed, less the baseline's best: what ratios are made of.
         median: Of the differences in each round.
-        spread: Between the first and the third quartile of those differences.
+        spread: Between the first and the third quartile of those differences; None of one round.
         samples: The figures of the rounds as measured, the baseline not taken off.
     """
 
     best: float
     median: float
-    spread: float
+    spread: float | None
     samples: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is done for a suite.
+
+    Attributes:
+        rounds: How often each subject is run, at least 10 for figures that are shown to anybody.
+        round_s: Seconds that one run should take.
+        is_quick: Whether the suite's smaller repetitions are taken.
+        soft_end: On the clock of `time.monotonic`: no round begins that would end later.
+        hard_end: Whoever is not done by then is ended.
+    """
+
+    rounds: int
+    round_s: float
+    is_quick: bool = False
+    soft_end: float = float("inf")
+    hard_end: float = float("inf")
+
+    # Of one run, against those that hang: the longest take some tens of seconds.
+    patience_s: float = 900.0
+
+    def until(self) -> float:
+        """How long a run that begins now may take."""
+        return min(self.hard_end, time.monotonic() + self.patience_s)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came out of one suite.
+
+    Attributes:
+        suite: The suite.
+        figures: Of each subject that was measured, in the order of the table.
+        left_out: Why each of the others was not.
+        failed: Those of them that were to be measured, and could not.
+    """
+
+    suite: Suite
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    failed: Sequence[str] = ()
 
 
 def measure(
     suite: Suite,
     subjects: Sequence[Subject],
-    *,
-    rounds: int,
-    round_s: float,
-    tell: Callable[[str], object] | None = None,
-) -> dict[str, Figure]:
-    """Run all subjects in turns and return the figure of each.
+    effort: Effort,
+    tell: Callable[[str], object] = lambda _: None,
+) -> Measured:
+    """Run all subjects in turns, each in its own process, and return the figure of each.
 
     In turns, since a machine's speed drifts: in one round all subjects meet the same machine. Each
     round begins with another one.
 
     Args:
         suite: What is measured.
-        subjects: Those of it that can be; the baseline must be among them.
-        rounds: How often each is run, at least 10 for figures that are shown to anybody.
-        round_s: Seconds that one run should take.
+        subjects: Those of it that can be.
+        effort: How often and how long.
         tell: Is called with a line about what goes on.
     """
-    tell = tell or (lambda _: None)
-    rounds = min(rounds, suite.rounds or rounds)
-    tell(f"{suite.name}: how long each takes")
-    repetitions = {
-        subject.name: suite.repetitions or _repetitions(subject, round_s) for subject in subjects
-    }
-    samples: dict[str, list[float]] = {subject.name: [] for subject in subjects}
-    for number in range(rounds):
-        tell(f"{suite.name}: round {number + 1} of {rounds}")
-        first = number % len(subjects)
-        for subject in [*subjects[first:], *subjects[:first]]:
-            gc.collect()  # what the one before left is not this one's to clean up
-            count = repetitions[subject.name]
-            samples[subject.name].append(subject.run(count) / count * suite.scale)
-    return dict(_figures(samples, suite.baseline))
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker(suite, subject)) for subject in subjects]
+        try:
+            return _Run(suite, workers, effort, tell).measured()
+        finally:
+            for worker in workers:  # all at once, and then one after the other
+                worker.dismiss()
 
 
-def _repetitions(subject: Subject, round_s: float) -> int:
-    count = 100
-    while (seconds := subject.run(count)) < _CALIBRATION_S:
-        count *= 4
-    return max(1, round(count * round_s / seconds))
+class _Run:
+    """The measuring of one suite; a subject that fails drops out of it."""
+
+    def __init__(
+        self,
+        suite: Suite,
+        workers: Sequence[Worker],
+        effort: Effort,
+        tell: Callable[[str], object],
+    ) -> None:
+        self._suite = suite
+        self._workers = list(workers)
+        self._effort = effort
+        self._tell = tell
+        self._repetitions: dict[str, int] = {}
+        self._left_out: dict[str, str] = {}
+        self._failed: list[str] = []
+
+    def measured(self) -> Measured:
+        effort, suite = self._effort, self._suite
+        self._tell(f"{suite.name}: how long each takes")
+        for worker in tuple(self._workers):
+            self._calibrate(worker)
+        rounds = min(effort.rounds, suite.rounds or effort.rounds)
+        samples: list[dict[str, float]] = []
+        longest_s = 0.0
+        for number in range(rounds):
+            begin = time.monotonic()
+            if number and begin + longest_s > effort.soft_end:
+                break
+            self._tell(f"{suite.name}: round {number + 1} of {rounds}")
+            samples.append(self._round(number))
+            longest_s = max(longest_s, time.monotonic() - begin)
+        names = [worker.subject.name for worker in self._workers]
+        if suite.baseline not in {None, *names} and names:
+            without = "could not be measured without the baseline"
+            self._left_out |= dict.fromkeys(names, without)
+            names = []
+        columns = {name: [found[name] for found in samples] for name in names}
+        figures = dict(_figures(columns, suite.baseline))
+        return Measured(suite, figures, self._left_out, self._failed)
+
+    def _round(self, number: int) -> dict[str, float]:
+        """The figures of one round."""
+        first = number % len(self._workers) if self._workers else 0
+        workers = [*self._workers[first:], *self._workers[:first]]
+        found: dict[str, float | None] = {}
+        if self._suite.is_idle:
+            for worker in workers:
+                worker.ask(self._repetitions[worker.subject.name])
+        for worker in workers:
+            if not self._suite.is_idle:
+                worker.ask(self._repetitions[worker.subject.name])
+            found[worker.subject.name] = self._answer(worker)
+        return {
+            name: answer / self._repetitions[name] * self._suite.scale
+            for name, answer in found.items()
+            if answer is not None
+        }
+
+    def _answer(self, worker: Worker) -> float | None:
+        try:
+            return worker.answer(self._effort.until())
+        except SubjectError as error:
+            self._left_out[worker.subject.name] = str(error)
+            if not (isinstance(error, OutOfTimeError) and self._effort.is_quick):
+                self._failed.append(worker.subject.name)
+            self._workers.remove(worker)
+            worker.close(patience_s=0)
+            return None
+
+    def _calibrate(self, worker: Worker) -> None:
+        """Find out how many repetitions fill a round."""
+        fixed = self._suite.quick_repetitions if self._effort.is_quick else None
+        fixed = fixed or self._suite.repetitions
+        if fixed:
+            self._repetitions[worker.subject.name] = fixed
+            return
+        count = 100
+        while True:
+            worker.ask(count)
+            seconds = self._answer(worker)
+            if seconds is None:
+                return
+            if seconds >= _CALIBRATION_S:
+                break
+            count *= 4
+        wanted = max(1, round(count * self._effort.round_s / seconds))
+        self._repetitions[worker.subject.name] = wanted
 
 
 def _figures(
@@ -78,5 +196,8 @@ def _figures(
     for name, own in samples.items():
         base = [0.0] * len(own) if baseline in {None, name} else samples[baseline or name]
         above = [figure - bare for figure, bare in zip(own, base, strict=True)]
-        first, median, third = statistics.quantiles(above, n=4)
-        yield name, Figure(min(own) - min(base), median, third - first, own)
+        spread = None
+        if len(above) > 1:
+            first, _, third = statistics.quantiles(above, n=4)
+            spread = third - first
+        yield name, Figure(min(own) - min(base), statistics.median(above), spread, own)

@@ -1,36 +1,71 @@
-"""Tables for people and a document for programs, from the figures of one run."""
+"""Tables for the terminal and a document for programs, from the figures of one run."""
 
 import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import mp_tqdm
-from mp_tqdm.bench.measure import Figure
-from mp_tqdm.bench.subject import Suite
+from mp_tqdm.bench.markdown import LOAD_OF_OTHERS
+from mp_tqdm.bench.measure import Measured
 from mp_tqdm.bench.targets import Verdict
 
-PACKAGES = ("mp-tqdm", "alive-progress", "progressbar2", "rich", "speedups", "tqdm")
+PACKAGES = (
+    "mp-tqdm",
+    "alive-progress",
+    "enlighten",
+    "progressbar2",
+    "progressbardistributed",
+    "ray",
+    "rich",
+    "speedups",
+    "tqdm",
+)
 
 
-def table(suite: Suite, figures: Mapping[str, Figure]) -> Iterator[str]:
+def header(machine: dict[str, object]) -> Iterator[str]:
+    """Where the run is made and with what, in two lines, and whether something else runs there."""
+    packages = machine["packages"]
+    assert isinstance(packages, dict), "as `machine` makes it"
+    yield ", ".join(f"{name} {found}" for name, found in packages.items() if found)
+    yield (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, "
+        f"{machine['python']}, {machine['compiler']}"
+    )
+    load = machine["load"]
+    assert isinstance(load, float), "as `machine` makes it"
+    if load > LOAD_OF_OTHERS:
+        yield f"Other programs are running here (load {load:.1f}): see the spread."
+
+
+def table(measured: Measured) -> Iterator[str]:
     """The lines of a suite's table: best, median and spread above the baseline, and ratios."""
-    width = max(map(len, figures))
+    suite, figures = measured.suite, measured.figures
     yield f"{suite.title} ({suite.unit})"
+    width = max(map(len, [*figures, *measured.left_out]))
     columns = ["best", "median", "spread"]
     columns += ["x floor"] if suite.floor in figures else []
     columns += ["x ours"] if suite.ours in figures else []
-    yield " ".join([" " * width, *(f"{column:>9}" for column in columns)])
+    if figures:
+        yield " ".join([" " * width, *(f"{column:>9}" for column in columns)])
     for name, figure in figures.items():
-        cells = [f"{figure.best:9.2f}", f"{figure.median:9.2f}", f"{figure.spread:9.2f}"]
+        spread = "-" if figure.spread is None else f"{figure.spread:.2f}"
+        cells = [f"{figure.best:9.2f}", f"{figure.median:9.2f}", f"{spread:>9}"]
         if name != suite.baseline:
             cells += [
-                f"{figure.best / figures[other].best:9.2f}"
+                _ratio(figure.best, figures[other].best)
                 for other in (suite.floor, suite.ours)
                 if other is not None and other in figures
             ]
         yield f"{name:{width}} {' '.join(cells)}".rstrip()
+    for name, reason in measured.left_out.items():
+        yield f"{name:{width}} - {reason}"
+
+
+def _ratio(figure: float, other: float) -> str:
+    """Noise can take a figure near the baseline to zero and below: no ratio means anything then."""
+    return f"{figure / other:9.2f}" if other > 0 and figure > 0 else f"{'-':>9}"
 
 
 def verdict_lines(verdicts: Iterable[Verdict]) -> Iterator[str]:
@@ -45,16 +80,21 @@ def verdict_lines(verdicts: Iterable[Verdict]) -> Iterator[str]:
 
 
 def document(
-    suites: Iterable[tuple[Suite, Mapping[str, Figure]]], verdicts: Iterable[Verdict]
+    machine: dict[str, object],
+    suites: Iterable[Measured],
+    verdicts: Iterable[Verdict],
+    *,
+    is_quick: bool,
 ) -> dict[str, object]:
     """Everything that was measured, and where, for JSON."""
     return {
-        "machine": machine(),
+        "machine": machine,
+        "quick": is_quick,
         "suites": {
-            suite.name: {
-                "title": suite.title,
-                "unit": suite.unit,
-                "baseline": suite.baseline,
+            measured.suite.name: {
+                "title": measured.suite.title,
+                "unit": measured.suite.unit,
+                "baseline": measured.suite.baseline,
                 "figures": {
                     subject: {
                         "best": figure.best,
@@ -62,10 +102,11 @@ def document(
                         "spread": figure.spread,
                         "samples": list(figure.samples),
                     }
-                    for subject, figure in figures.items()
+                    for subject, figure in measured.figures.items()
                 },
+                "left_out": dict(measured.left_out),
             }
-            for suite, figures in suites
+            for measured in suites
         },
         "targets": [
             {
@@ -89,6 +130,7 @@ def machine() -> dict[str, object]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
         "packages": {name: _version(name) for name in PACKAGES},
     }
 
@@ -97,7 +139,7 @@ def _processor() -> str:
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
-    return "unknown"
+    return platform.machine()
 
 
 def _version(package: str) -> str | None:

@@ -15,13 +15,17 @@ class Subject:
     Attributes:
         name: As it stands in the table.
         run: Does it so many times and returns what that took: seconds, or what the suite measures.
-            It imports what it needs by itself, outside the part that is timed.
-        package: The distribution it comes from; where that is missing, the row is.
+            It imports what it needs by itself, outside the part that is timed. It is called in a
+            process that runs no other subject.
+        package: The distribution it comes from, or `floor.PACKAGE`; where that is missing, the row
+            is, and a line says how to get it.
+        is_slow: It takes many seconds: a quick run has it only in a suite that was named.
     """
 
     name: str
     run: Callable[[int], float]
     package: str | None = None
+    is_slow: bool = False
 
     def __str__(self) -> str:
         """The name, for pytest."""
@@ -44,6 +48,9 @@ class Suite:
         repetitions: How often a subject does its thing in one round; None: as often as fills the
             round's time.
         rounds: The most rounds, for one of which a subject takes seconds.
+        quick_repetitions: What a quick run has in the place of `repetitions`; None: the same.
+        is_idle: The subjects sleep most of the time, and what is measured is no processor time: in
+            each round all run at once.
     """
 
     name: str
@@ -56,6 +63,8 @@ class Suite:
     scale: float = 1e9
     repetitions: int | None = None
     rounds: int | None = None
+    quick_repetitions: int | None = None
+    is_idle: bool = False
 
 
 def fresh(loop: Loop) -> Loop:

@@ -5,10 +5,12 @@ from mp_tqdm.bench import (
     bench_crew,
     bench_import,
     bench_iterate,
+    bench_liveness,
     bench_memory,
     bench_output,
     bench_postfix,
     bench_processes,
+    bench_ray,
     bench_report,
     bench_update,
 )
@@ -25,9 +27,11 @@ SUITES = {
         bench_memory.SUITE,
         bench_memory.SEGMENT_SUITE,
         *bench_output.SUITES,
+        bench_liveness.SUITE,
         bench_processes.SUITE,
         bench_processes.OWNER_SUITE,
         bench_processes.FORK_SUITE,
         bench_crew.SUITE,
+        bench_ray.SUITE,
     )
 }

@@ -6,15 +6,16 @@ absolute ones are about amounts that no peer sets a mark for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from mp_tqdm.bench.measure import Figure
 
-Figures = dict[str, "Figure"]
+Figures = Mapping[str, "Figure"]
 
 
 @dataclass(frozen=True)
