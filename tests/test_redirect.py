@@ -105,6 +105,61 @@ def test_what_workers_print_comes_out_whole(
 
 
 @pytest.mark.once
+def test_texts_of_several_lines_do_not_cut_one_another(
+    terminal: Terminal, program: Program
+) -> None:
+    # `print` writes the newline behind the last line by itself.
+    terminal.start(
+        program("""
+            import os, sys
+            from mp_tqdm import mp_tqdm, report_progress
+            with mp_tqdm(total=1200, desc="work", mininterval=0.02):
+                children = []
+                for name in "abcd":
+                    children.append(os.fork())
+                    if not children[-1]:
+                        for number in range(300):
+                            print("\\n".join(f"{name} {number} {n} is whole" for n in range(3)))
+                            report_progress()
+                        os._exit(0)
+                for child in children:
+                    os.waitpid(child, 0)
+        """)
+    )
+    assert terminal.wait() == 0
+    lines = [line for line in terminal.lines() if line.endswith(" is whole")]
+    expected = {f"{name} {number} {n}" for name in "abcd" for number in range(300) for n in "012"}
+    assert {line.removesuffix(" is whole") for line in lines} == expected
+    assert remains(terminal) == []
+
+
+def test_an_unfinished_line_shows_with_a_flush(terminal: Terminal, program: Program) -> None:
+    terminal.start(
+        program("""
+            import sys
+            from mp_tqdm import mp_tqdm
+            with mp_tqdm(total=2, desc="work") as bar:
+                print("a line and\\na question? ", end="", flush=True)
+                sys.stdin.readline()
+                bar.update()
+                print("dots", end="")
+                for _ in range(3):
+                    print(".", end="", flush=True)
+                sys.stdin.readline()
+                bar.update()
+                print()
+        """)
+    )
+    terminal.wait_for(lambda screen: "a question?" in screen.text())
+    terminal.press(b"\n")
+    terminal.wait_for(lambda screen: "dots..." in screen.text())
+    terminal.press(b"\n")
+    assert terminal.wait() == 0
+    lines = [line for line in terminal.lines() if line]
+    assert lines[0] == "a line and"
+
+
+@pytest.mark.once
 def test_what_other_ranks_print_comes_out_whole(
     terminal: Terminal, program: Program, tmp_path: Path
 ) -> None:

@@ -44,18 +44,25 @@ class AboveBars:
         before, behind, rest = around
         if rest:
             self._finish(rest)
-        if behind is None or not self._is_utf8:
-            write(self._stream, before + text)
-            _core.printed(self._device)
-        elif not text.endswith("\n"):
-            # The rest of the line is to come; in any case the next frame draws the bars.
-            write(self._stream, before + text)
-        else:
-            write(self._stream, before + text + behind)
+        again = behind if self._is_utf8 else None
+        end = text.rfind("\n") + 1
+        if end < len(text):
+            # The rest of the last line is to come, with `print` at once. The stream holds back what
+            # has no newline in it until then, or until a flush: nothing else gets in between. In
+            # any case the next frame draws the bars.
+            if end:
+                write(self._stream, before + text[:end])
+            write(self._stream, before + text[end:])
+        elif again is not None:
+            write(self._stream, before + text + again)
             if not _core.draws_on(self._device):
                 # The last bar ended in between: what was drawn again belongs to nobody.
                 write(self._stream, before)
                 self._stream.flush()
+        else:
+            write(self._stream, before + text)
+        if again is None:
+            _core.printed(self._device)
         return len(text)
 
     def _finish(self, rest: bytes) -> None:
