@@ -110,4 +110,5 @@ SEGMENT_SUITE = Suite(
     unit="KiB",
     scale=1,
     repetitions=1,
+    rounds=10,
 )
