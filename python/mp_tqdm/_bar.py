@@ -162,9 +162,10 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         if ascii is None:
             ascii = not _streams.supports_unicode(file)
         # There is no `sys.stderr` where descriptor 2 was closed before the interpreter started.
-        is_off = file is None or _streams.mode() == "off"
+        mode = _streams.mode()
+        is_off = file is None or mode == "off"
         # A subclass that draws in its own way, or has a screen of its own, draws wherever it is.
-        descriptor = None if is_off or self._is_hooked or gui else _streams.descriptor(file)
+        descriptor = None if is_off or self._is_hooked or gui else _streams.descriptor(file, mode)
         instances = self._instances
         if instances or position is not None:
             self._pos = free_position(instances) if position is None else -position

@@ -16,16 +16,23 @@ MODES = ("off", "lines", "json", "tty")
 
 def mode() -> str:
     """What `MP_TQDM_MODE` forces: one of `MODES`, or the empty string for "decide by the file"."""
-    asked = os.environ.get("MP_TQDM_MODE", "").strip().lower()
+    asked = os.environ.get("MP_TQDM_MODE")
+    if not asked:
+        return ""
+    asked = asked.strip().lower()
     return asked if asked in MODES else ""
 
 
-def descriptor(file: Any) -> tuple[int, bool] | None:
+def descriptor(file: Any, forced: str | None = None) -> tuple[int, bool] | None:
     """The descriptor that the renderer may write to by itself, and whether it is a terminal.
 
     Only for a text stream of the standard library over a real file, in UTF-8, whose `write` nobody
     replaced: a descriptor alone proves nothing (a notebook's stream has one that leads elsewhere),
     and what a program put in the place of `write` wants to see the text.
+
+    Args:
+        file: Any object.
+        forced: What `mode` returned; asked if not given.
 
     Returns:
         `(fd, is_terminal)`, or `None` where the text has to go through the object.
@@ -45,7 +52,8 @@ def descriptor(file: Any) -> tuple[int, bool] | None:
         is_terminal = os.isatty(number) and os.environ.get("TERM") != "dumb"
     except (AttributeError, OSError, ValueError):
         return None
-    forced = mode()
+    if forced is None:
+        forced = mode()
     if forced:
         is_terminal = forced == "tty"
     return number, is_terminal
