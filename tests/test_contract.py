@@ -313,6 +313,25 @@ def test_bars_of_both_standard_streams_make_room(monkeypatch: pytest.MonkeyPatch
     assert out.getvalue() == "text\n"
 
 
+@pytest.mark.parametrize("position", [-1, 1])
+def test_the_sign_of_a_position_does_not_matter(position: int) -> None:
+    ours, theirs = io.StringIO(), io.StringIO()
+    for kind, file in ((mp_tqdm, ours), (tqdm, theirs)):
+        bar = kind(total=3, file=file, position=position, bar_format="{n}/{total}")
+        bar.close()
+    assert ours.getvalue() == theirs.getvalue()
+
+
+@pytest.mark.parametrize("leave", [0, 1, "", "yes", None])
+def test_what_to_leave_is_a_question_of_truth(leave: Any) -> None:
+    ours, theirs = io.StringIO(), io.StringIO()
+    for kind, file in ((mp_tqdm, ours), (tqdm, theirs)):
+        bar = kind(total=3, file=file, leave=leave, bar_format="{n}/{total}")
+        bar.leave = leave
+        bar.close()
+    assert ours.getvalue() == theirs.getvalue()
+
+
 def test_a_fast_loop_that_becomes_slow_is_drawn() -> None:
     file = io.StringIO()
     with mp_tqdm(total=1000, file=file, miniters=500, mininterval=0.01, maxinterval=0.1) as bar:

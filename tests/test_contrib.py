@@ -12,6 +12,7 @@ import pytest
 
 import mp_tqdm as package
 from mp_tqdm import TqdmTypeError, mp_tqdm, report_progress
+from mp_tqdm.asyncio import mp_tqdm as awaited
 from mp_tqdm.asyncio import tarange, tqdm_asyncio
 from mp_tqdm.auto import tqdm as tqdm_auto
 from mp_tqdm.contrib import DummyTqdmFile, tenumerate, tmap, tzip
@@ -62,6 +63,8 @@ def test_async_for_ends_with_its_iterables_exception() -> None:
 
 def test_arange_is_asynchronous_and_not() -> None:
     async def loop() -> list[int]:
+        awaited_items = [item async for item in awaited(range(3), file=io.StringIO())]
+        assert awaited_items == [0, 1, 2]
         return [item async for item in tarange(3, file=io.StringIO())]
 
     assert asyncio.run(loop()) == list(tarange(3, file=io.StringIO())) == [0, 1, 2]

@@ -66,7 +66,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         smoothing: Weight of the last frame in the rate, from 0 (mean) to 1 (last frame).
         bar_format: Template of the line, with tqdm's fields.
         initial: Count at the start.
-        position: Order of the line among others, from 0.
+        position: Order of the line among others, from 0; of a negative one the sign is ignored.
         postfix: Dict of what follows the rate, or anything else for `bar_format`.
         unit_divisor: 1000 or 1024, for `unit_scale=True`.
         write_bytes: Accepted.
@@ -205,8 +205,8 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             initial=initial,
             desc=self._desc,
             looks=self._look,
-            leave=leave,
-            position=position,
+            leave=leave if leave is None else bool(leave),
+            position=None if position is None else abs(position),
             stream=descriptor,
             self_drawn=descriptor is None and not is_off,
             own_line=disable is False,
@@ -265,12 +265,13 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             self._suggest(better)
 
     def _close_native(self, native: Any) -> Any:
+        leave = self.leave if self.leave is None else bool(self.leave)
         if "tqdm.std" not in sys.modules:
-            return native.close(self.leave)
+            return native.close(leave)
         from mp_tqdm import _stock
 
         with _stock.pause():
-            return native.close(self.leave)
+            return native.close(leave)
 
     def _suggest(self, reduction: str) -> None:
         """Says that the line ended far from its total, and how it would have met it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from mp_tqdm._bar import mp_tqdm
+from mp_tqdm import _bar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["tarange", "tqdm", "tqdm_asyncio", "trange"]
+__all__ = ["mp_tqdm", "tarange", "tqdm", "tqdm_asyncio", "trange"]
 
 
-class tqdm_asyncio(mp_tqdm):  # noqa: N801 - tqdm's own
+class tqdm_asyncio(_bar.mp_tqdm):  # noqa: N801 - tqdm's own
     """A bar whose iterable may be asynchronous: `async for item in tqdm(iterable)`.
 
     The arguments are those of `mp_tqdm`, which it is everywhere else.
@@ -126,5 +126,5 @@ def tarange(*args: Any, **kwargs: Any) -> tqdm_asyncio:
     return tqdm_asyncio(range(*args), **kwargs)
 
 
-tqdm = tqdm_asyncio
+mp_tqdm = tqdm = tqdm_asyncio
 trange = tarange
