@@ -2,8 +2,8 @@
 
     python -m mp_tqdm.bench.crew METHOD WORKERS ITEMS
 
-Prints the seconds from the moment when all are ready to the end of the last one, and fails if the
-reports do not add up to ITEMS.
+Prints the seconds from the moment when all are ready to the end of the last one, and the processor
+time of everybody from the start to the end. Fails if the reports do not add up to ITEMS.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from mp_tqdm.bench.clocks import processor_s
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     # What a worker calls for each item, and what gives the sum at the end.
-    Counting = tuple[Callable[[], object], Callable[[], float]]
+    Counting = tuple[Callable[..., object], Callable[[], float]]
 
 # Some microseconds of work, as the first step of any tokeniser takes.
-_LINE = "It is a truth universally acknowledged that a progress bar must be in want of a loop. " * 2
-_tokens = re.compile(r"\w+|[^\w\s]").findall
+LINE = "It is a truth universally acknowledged that a progress bar must be in want of a loop. " * 2
+tokens = re.compile(r"\w+|[^\w\s]").findall
 
 _fork = multiprocessing.get_context("fork")
 
@@ -47,9 +49,9 @@ def _ours(items: int, _: int) -> Iterator[Counting]:
 def _value(_: int, __: int) -> Iterator[Counting]:
     value: Any = _fork.Value("q", 0)
 
-    def add() -> None:
+    def add(n: int = 1) -> None:
         with value.get_lock():
-            value.value += 1
+            value.value += n
 
     yield add, lambda: value.value
 
@@ -76,7 +78,10 @@ def _manager_queue(items: int, _: int) -> Iterator[Counting]:
             thread.join()
             return float(bar.n)
 
-        yield (lambda: queue.put(1)), total
+        def put(n: int = 1) -> None:
+            queue.put(n)
+
+        yield put, total
 
 
 @contextlib.contextmanager
@@ -102,13 +107,13 @@ def _distributed(items: int, workers: int) -> Iterator[Counting]:
 
 
 def _work(items: int, report: Callable[[], object] | None) -> None:
-    line, tokens = _LINE, _tokens
+    line, split = LINE, tokens
     if report is None:
         for _ in range(items):
-            tokens(line)
+            split(line)
         return
     for _ in range(items):
-        tokens(line)
+        split(line)
         report()
 
 
@@ -133,7 +138,8 @@ METHODS = {
 
 
 def run_forked(method: str, workers: int, items: int) -> tuple[float, float]:
-    """Seconds, and the sum of the reports."""
+    """Wall and processor time."""
+    processor = processor_s()
     with METHODS[method](items, workers) as (report, total):
         gate, opener = os.pipe()
         crew = [
@@ -147,11 +153,17 @@ def run_forked(method: str, workers: int, items: int) -> tuple[float, float]:
         for process in crew:
             process.join()
         done = total()
-        return time.perf_counter() - begin, done
+        seconds = time.perf_counter() - begin
+    _check(method, done, items)
+    return seconds, processor_s() - processor
 
 
-def run_ray(workers: int, items: int) -> tuple[float, float]:
-    """The same with an actor of Ray that each report is sent to and waited for."""
+def run_ray(workers: int, items: int) -> tuple[float]:
+    """The seconds with an actor of Ray that each report is sent to and waited for.
+
+    Ray's processes are nobody's children: their processor time is not known. The first report of
+    each worker is not timed.
+    """
     ray: Any = importlib.import_module("ray")
     ray.init(num_cpus=workers + 1, include_dashboard=False, log_to_driver=False)
 
@@ -182,19 +194,19 @@ def run_ray(workers: int, items: int) -> tuple[float, float]:
     seconds = time.perf_counter() - begin
     done = ray.get(progress.total.remote()) - workers
     ray.shutdown()
-    return seconds, done
+    _check("ray", done, items)
+    return (seconds,)
+
+
+def _check(method: str, done: float, items: int) -> None:
+    if done != items:
+        sys.exit(f"{method}: {done} of {items} reports arrived")
 
 
 def main() -> None:
     """Run one crew."""
     method, workers, items = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    if method == "ray":
-        seconds, done = run_ray(workers, items)
-    else:
-        seconds, done = run_forked(method, workers, items)
-    if done != items:
-        sys.exit(f"{method}: {done} of {items} reports arrived")
-    print(seconds)
+    print(*(run_ray(workers, items) if method == "ray" else run_forked(method, workers, items)))
 
 
 if __name__ == "__main__":

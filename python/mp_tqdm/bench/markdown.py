@@ -1,6 +1,7 @@
 """Tables in Markdown from the JSON document of a run, for `--markdown` and the project's pages."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 # What `report.document` makes, as JSON gives it back.
@@ -105,11 +106,13 @@ def _tables(run: Document) -> Iterator[str]:
     yield f"Measured on {_machine(run)}, with {versions}."
     for suite in run["suites"].values():
         lines = [f"### {suite['title']} ({suite['unit']})", ""]
-        if suite["figures"]:
-            lines += ["| | best | median | spread |", "| --- | --: | --: | --: |"]
+        titles = dict.fromkeys(chain.from_iterable(suite["figures"].values()))
+        titles.pop("samples", None)
+        if titles:
+            lines += ["| | " + " | ".join(titles) + " |", "| --- |" + " --: |" * len(titles)]
         for subject, figure in suite["figures"].items():
-            cells = (figure[name] for name in ("best", "median", "spread"))
-            lines.append(f"| {subject} | " + " | ".join(map(text, cells)) + " |")
+            cells = (text(figure.get(title)) for title in titles)
+            lines.append(f"| {subject} | " + " | ".join(cells) + " |")
         left_out = suite.get("left_out", {})
         lines += [""] if left_out and suite["figures"] else []
         lines += [f"* {subject}: {reason}" for subject, reason in left_out.items()]
@@ -129,9 +132,12 @@ def _machine(run: Document) -> str:
     return f"{where['python']}, {where['system']}, {where['processor']}, {where['cores']} cores"
 
 
-def text(value: float | None) -> str:
-    """Three digits at most, and thousands apart."""
+def text(value: float | Sequence[float] | None) -> str:
+    """Three digits at most, and thousands apart; of an estimate its interval, too."""
     if value is None:
         return ""
+    if isinstance(value, Sequence):
+        estimate, low, high = value
+        return f"{estimate:.2f} ({low:.2f} to {high:.2f})"
     digits = 0 if abs(value) >= 10 else 1 if abs(value) >= 1 else 2
     return f"{value:,.{digits}f}"

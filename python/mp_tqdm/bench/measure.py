@@ -1,11 +1,12 @@
 """Measuring a suite: all subjects in every round, one after the other, and what comes out."""
 
-import statistics
+import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from mp_tqdm.bench.estimate import Columns, Interval, Sample, part
 from mp_tqdm.bench.subject import Subject, Suite
 from mp_tqdm.bench.worker import OutOfTimeError, SubjectError, Worker
 
@@ -15,19 +16,20 @@ _CALIBRATION_S = 0.02
 
 @dataclass(frozen=True)
 class Figure:
-    """The cost of one subject above the baseline, in the suite's unit.
+    """What was measured of one subject, in the suite's unit.
 
     Attributes:
-        best: Of the rounds, the least disturbed, less the baseline's best: what ratios are made of.
-        median: Of the differences in each round.
-        spread: Between the first and the third quartile of those differences; None of one round.
+        columns: Of its table, as the suite's summary makes them.
         samples: The figures of the rounds as measured, the baseline not taken off.
     """
 
-    best: float
-    median: float
-    spread: float | None
-    samples: Sequence[float]
+    columns: Columns
+    samples: Sequence[Sample]
+
+    def value(self, column: str) -> float:
+        """One of the columns; of an interval, the estimate."""
+        found = self.columns[column]
+        return found.value if isinstance(found, Interval) else found
 
 
 @dataclass(frozen=True)
@@ -123,29 +125,32 @@ class _Run:
         for worker in tuple(self._workers):
             self._calibrate(worker)
         rounds = min(effort.rounds, suite.rounds or effort.rounds)
-        samples: list[dict[str, float]] = []
+        samples: list[dict[str, Sample]] = []
         longest_s = 0.0
         for number in range(rounds):
             begin = time.monotonic()
             if number and begin + longest_s > effort.soft_end:
                 break
             self._tell(f"{suite.name}: round {number + 1} of {rounds}")
-            samples.append(self._round(number))
+            samples.append(self._round(number, rounds))
             longest_s = max(longest_s, time.monotonic() - begin)
         names = [worker.subject.name for worker in self._workers]
         if suite.baseline not in {None, *names} and names:
             without = "could not be measured without the baseline"
             self._left_out |= dict.fromkeys(names, without)
             names = []
-        columns = {name: [found[name] for found in samples] for name in names}
-        figures = dict(_figures(columns, suite.baseline))
+        figures = {name: _figure(suite, name, samples) for name in names}
         return Measured(suite, figures, self._left_out, self._failed)
 
-    def _round(self, number: int) -> dict[str, float]:
-        """The figures of one round."""
+    def _round(self, number: int, rounds: int) -> dict[str, Sample]:
+        """The figures of one round, of those who have a turn in it."""
         first = number % len(self._workers) if self._workers else 0
-        workers = [*self._workers[first:], *self._workers[:first]]
-        found: dict[str, float | None] = {}
+        workers = [
+            worker
+            for worker in [*self._workers[first:], *self._workers[:first]]
+            if not number % math.ceil(rounds / (worker.subject.rounds or rounds))
+        ]
+        found: dict[str, Sample | None] = {}
         if self._suite.is_idle:
             for worker in workers:
                 worker.ask(self._repetitions[worker.subject.name])
@@ -154,12 +159,12 @@ class _Run:
                 worker.ask(self._repetitions[worker.subject.name])
             found[worker.subject.name] = self._answer(worker)
         return {
-            name: answer / self._repetitions[name] * self._suite.scale
+            name: _scaled(answer, self._suite.scale / self._repetitions[name])
             for name, answer in found.items()
             if answer is not None
         }
 
-    def _answer(self, worker: Worker) -> float | None:
+    def _answer(self, worker: Worker) -> Sample | None:
         try:
             return worker.answer(self._effort.until())
         except SubjectError as error:
@@ -180,9 +185,10 @@ class _Run:
         count = 100
         while True:
             worker.ask(count)
-            seconds = self._answer(worker)
-            if seconds is None:
+            answer = self._answer(worker)
+            if answer is None:
                 return
+            seconds = part(answer, 0)
             if seconds >= _CALIBRATION_S:
                 break
             count *= 4
@@ -190,14 +196,17 @@ class _Run:
         self._repetitions[worker.subject.name] = wanted
 
 
-def _figures(
-    samples: Mapping[str, Sequence[float]], baseline: str | None
-) -> Iterator[tuple[str, Figure]]:
-    for name, own in samples.items():
-        base = [0.0] * len(own) if baseline in {None, name} else samples[baseline or name]
-        above = [figure - bare for figure, bare in zip(own, base, strict=True)]
-        spread = None
-        if len(above) > 1:
-            first, _, third = statistics.quantiles(above, n=4)
-            spread = third - first
-        yield name, Figure(min(own) - min(base), statistics.median(above), spread, own)
+def _scaled(sample: Sample, factor: float) -> Sample:
+    if isinstance(sample, tuple):
+        return tuple(part * factor for part in sample)
+    return sample * factor
+
+
+def _figure(suite: Suite, name: str, samples: Sequence[Mapping[str, Sample]]) -> Figure:
+    """Of a subject, from the rounds in which it had a turn."""
+    rounds = [found for found in samples if name in found]
+    own = [found[name] for found in rounds]
+    base = None
+    if suite.baseline not in {None, name}:
+        base = [found[suite.baseline] for found in rounds]
+    return Figure(suite.summary(own, base), own)

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import mp_tqdm
+from mp_tqdm.bench.estimate import Column, Interval
 from mp_tqdm.bench.markdown import LOAD_OF_OTHERS
 from mp_tqdm.bench.measure import Measured
 from mp_tqdm.bench.targets import Verdict
@@ -20,6 +21,7 @@ PACKAGES = (
     "ray",
     "rich",
     "speedups",
+    "torch",
     "tqdm",
 )
 
@@ -40,32 +42,43 @@ def header(machine: dict[str, object]) -> Iterator[str]:
 
 
 def table(measured: Measured) -> Iterator[str]:
-    """The lines of a suite's table: best, median and spread above the baseline, and ratios."""
+    """The lines of a suite's table: the columns that its summary makes, and ratios of the best."""
     suite, figures = measured.suite, measured.figures
     yield f"{suite.title} ({suite.unit})"
-    width = max(map(len, [*figures, *measured.left_out]))
-    columns = ["best", "median", "spread"]
-    columns += ["x floor"] if suite.floor in figures else []
-    columns += ["x ours"] if suite.ours in figures else []
+    rows = {
+        name: {title: _cell(column) for title, column in figure.columns.items()}
+        for name, figure in figures.items()
+    }
+    for title, other in (("x floor", suite.floor), ("x ours", suite.ours)):
+        if other is not None and other in figures and "best" in figures[other].columns:
+            for name in figures.keys() - {suite.baseline}:
+                rows[name][title] = _ratio(
+                    figures[name].value("best"), figures[other].value("best")
+                )
+    first = max(map(len, [*figures, *measured.left_out]))
+    titles = list(dict.fromkeys(title for row in rows.values() for title in row))
+    widths = [max(9, *(len(row.get(title, title)) for row in rows.values())) for title in titles]
     if figures:
-        yield " ".join([" " * width, *(f"{column:>9}" for column in columns)])
-    for name, figure in figures.items():
-        spread = "-" if figure.spread is None else f"{figure.spread:.2f}"
-        cells = [f"{figure.best:9.2f}", f"{figure.median:9.2f}", f"{spread:>9}"]
-        if name != suite.baseline:
-            cells += [
-                _ratio(figure.best, figures[other].best)
-                for other in (suite.floor, suite.ours)
-                if other is not None and other in figures
-            ]
-        yield f"{name:{width}} {' '.join(cells)}".rstrip()
+        header = (f"{title:>{width}}" for title, width in zip(titles, widths, strict=True))
+        yield " ".join([" " * first, *header])
+    for name, row in rows.items():
+        cells = (
+            f"{row.get(title, ''):>{width}}" for title, width in zip(titles, widths, strict=True)
+        )
+        yield f"{name:{first}} {' '.join(cells)}".rstrip()
     for name, reason in measured.left_out.items():
-        yield f"{name:{width}} - {reason}"
+        yield f"{name:{first}} - {reason}"
+
+
+def _cell(column: Column) -> str:
+    if isinstance(column, Interval):
+        return f"{column.value:.2f} [{column.low:.2f}, {column.high:.2f}]"
+    return f"{column:.2f}"
 
 
 def _ratio(figure: float, other: float) -> str:
     """Noise can take a figure near the baseline to zero and below: no ratio means anything then."""
-    return f"{figure / other:9.2f}" if other > 0 and figure > 0 else f"{'-':>9}"
+    return f"{figure / other:.2f}" if other > 0 and figure > 0 else "-"
 
 
 def verdict_lines(verdicts: Iterable[Verdict]) -> Iterator[str]:
@@ -96,12 +109,7 @@ def document(
                 "unit": measured.suite.unit,
                 "baseline": measured.suite.baseline,
                 "figures": {
-                    subject: {
-                        "best": figure.best,
-                        "median": figure.median,
-                        "spread": figure.spread,
-                        "samples": list(figure.samples),
-                    }
+                    subject: {**figure.columns, "samples": list(figure.samples)}
                     for subject, figure in measured.figures.items()
                 },
                 "left_out": dict(measured.left_out),

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, TypeVar
 
+from mp_tqdm.bench.estimate import Sample, Summary, above
+
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 
@@ -20,12 +22,14 @@ class Subject:
         package: The distribution it comes from, or `floor.PACKAGE`; where that is missing, the row
             is, and a line says how to get it.
         is_slow: It takes many seconds: a quick run has it only in a suite that was named.
+        rounds: The most rounds, of one that takes much longer than the others.
     """
 
     name: str
-    run: Callable[[int], float]
+    run: Callable[[int], Sample]
     package: str | None = None
     is_slow: bool = False
+    rounds: int | None = None
 
     def __str__(self) -> str:
         """The name, for pytest."""
@@ -51,6 +55,10 @@ class Suite:
         quick_repetitions: What a quick run has in the place of `repetitions`; None: the same.
         is_idle: The subjects sleep most of the time, and what is measured is no processor time: in
             each round all run at once.
+        package: The distribution that all subjects need.
+        prepare: A program that does what takes long and is the same for all subjects; their
+            processes are forked from its own. Suites with the same one share that.
+        summary: Makes the columns of the table.
     """
 
     name: str
@@ -65,6 +73,9 @@ class Suite:
     rounds: int | None = None
     quick_repetitions: int | None = None
     is_idle: bool = False
+    package: str | None = None
+    prepare: str = ""
+    summary: Summary = above
 
 
 def fresh(loop: Loop) -> Loop:

@@ -1,0 +1,78 @@
+"""What the benchmarks make of their samples: percentiles, estimates and their intervals."""
+
+from __future__ import annotations
+
+import random
+import statistics
+
+import pytest
+
+from mp_tqdm.bench.estimate import Interval, above, bootstrap, percentile, slow_down, tail, tails
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.0, 1), (0.5, 50), (0.501, 51), (0.99, 99), (0.999, 100), (1.0, 100)]
+)
+def test_a_percentile_is_the_value_of_the_nearest_rank(share: float, expected: float) -> None:
+    assert percentile(range(1, 101), share) == expected
+
+
+def test_the_interval_holds_the_median_as_often_as_it_says() -> None:
+    chance = random.Random(7)  # noqa: S311 - the same values each time
+    intervals = [bootstrap([chance.expovariate(1.0) for _ in range(30)]) for _ in range(60)]
+    true_median = 0.6931
+    held = sum(low <= true_median <= high for _, low, high in intervals)
+    assert 53 <= held <= 59, "57 of 60, more or less"
+
+
+def test_more_values_make_a_shorter_interval_around_their_median() -> None:
+    chance = random.Random(7)  # noqa: S311 - the same values each time
+    values = [chance.gauss(10, 1) for _ in range(400)]
+    few, many = bootstrap(values[:10]), bootstrap(values)
+    assert many.value == statistics.median(values)
+    assert many.low < many.value < many.high
+    assert many.high - many.low < (few.high - few.low) / 2
+
+
+def test_equal_values_leave_nothing_uncertain() -> None:
+    assert bootstrap([3.0] * 20) == Interval(3.0, 3.0, 3.0)
+
+
+def test_a_slow_down_is_taken_within_each_round() -> None:
+    # The machine got three times as slow; each round shows 10 % of wall and 50 % of processor time.
+    bare = [(1.0, 2.0), (2.0, 3.0), (3.0, 6.0)]
+    own = [(1.1, 3.0), (2.2, 4.5), (3.3, 9.0)]
+    columns = slow_down(own, bare)
+    assert columns["time"] == 2.2
+    assert columns["wall time, %"] == pytest.approx((10, 10, 10))
+    assert columns["processor time, %"] == pytest.approx((50, 50, 50))
+
+
+def test_the_baseline_of_a_slow_down_has_a_time_alone() -> None:
+    assert slow_down([(1.0, 2.0), (3.0, 4.0)], None) == {"time": 2.0}
+
+
+def test_a_slow_down_without_processor_times_says_nothing_of_them() -> None:
+    assert slow_down([(3.0,), (3.0,)], [(2.0, 9.0), (2.0, 9.0)]) == {
+        "time": 3.0,
+        "wall time, %": Interval(50.0, 50.0, 50.0),
+    }
+
+
+def test_one_round_gives_no_interval() -> None:
+    assert slow_down([(3.0,)], [(2.0,)]) == {"time": 3.0, "wall time, %": 50.0}
+    assert above([3.0], [2.0]) == {"best": 1.0, "median": 1.0}
+
+
+def test_the_cost_above_the_baseline_is_taken_within_each_round() -> None:
+    assert above([5.0, 7.0, 9.0, 21.0], [4.0, 5.0, 6.0, 7.0]) == {
+        "best": 1.0,
+        "median": 2.5,
+        "spread": 10.0,
+    }
+
+
+def test_tails_are_medians_of_the_rounds_and_the_longest_of_all() -> None:
+    rounds = [tail(range(1, 1001)), tail([1] * 1000), tail([2] * 999 + [5000])]
+    assert rounds[0] == (500, 990, 999, 1000)
+    assert tails(rounds, None) == {"p50": 2, "p99": 2, "p99.9": 2, "max": 5000}
