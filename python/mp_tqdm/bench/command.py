@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-from mp_tqdm.bench import markdown, plots, report
+from mp_tqdm.bench import markdown, plots, prepared, report
 from mp_tqdm.bench.available import DebugBuildError, why_missing
 from mp_tqdm.bench.measure import Effort, Measured, measure
 from mp_tqdm.bench.subject import Subject, Suite
@@ -43,7 +43,15 @@ QUICK_ROUNDS, QUICK_ROUND_S = 10, 0.05
 # is still running at the second is ended, and the rest is for tables and plots.
 QUICK_SOFT_S, QUICK_HARD_S = 68.0, 82.0
 # Of these, a suite gets what its subjects need, in shares of a suite with short calls.
-_SHARES = {"liveness": 3.0, "report": 2.0, "processes": 3.0, "crew": 2.0}
+_SHARES = {
+    "liveness": 3.0,
+    "report": 2.0,
+    "processes": 3.0,
+    "crew": 2.0,
+    "tails": 2.0,
+    "training": 3.0,
+    "dataloader": 2.0,
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -70,6 +78,8 @@ def main(arguments: Sequence[str]) -> int:
     except DebugBuildError as error:
         print(f"refused: {error}", file=sys.stderr)
         return 2
+    finally:
+        prepared.close()
     judged = list(verdicts({one.suite.name: one.figures for one in measured}))
     _write(report.document(machine, measured, judged, is_quick=options.quick), options)
     failed = any(one.failed for one in measured)
@@ -88,7 +98,9 @@ def _measured(options: argparse.Namespace, begin: float, shown: TextIO) -> Itera
     while left:
         effort = _quick_effort(left, begin) if options.quick else Effort(ROUNDS, ROUND_S)
         suite = left.pop(0)
-        reasons = {subject.name: _why_left_out(subject, options) for subject in suite.subjects}
+        reasons = {
+            subject.name: _why_left_out(suite, subject, options) for subject in suite.subjects
+        }
         if time.monotonic() > effort.soft_end:
             reasons = dict.fromkeys(reasons, "there was no time left for this suite")
         subjects = [subject for subject in suite.subjects if not reasons[subject.name]]
@@ -102,10 +114,10 @@ def _measured(options: argparse.Namespace, begin: float, shown: TextIO) -> Itera
         yield found
 
 
-def _why_left_out(subject: Subject, options: argparse.Namespace) -> str:
+def _why_left_out(suite: Suite, subject: Subject, options: argparse.Namespace) -> str:
     if subject.is_slow and options.quick and not options.suites:
         return "left out of a quick run: name the suite to have it"
-    return why_missing(subject.package)
+    return why_missing(suite.package) or why_missing(subject.package)
 
 
 def _quick_effort(left: Sequence[Suite], begin: float) -> Effort:

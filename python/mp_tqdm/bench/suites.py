@@ -3,6 +3,7 @@
 from mp_tqdm.bench import (
     bench_construct,
     bench_crew,
+    bench_dataloader,
     bench_import,
     bench_iterate,
     bench_liveness,
@@ -12,6 +13,9 @@ from mp_tqdm.bench import (
     bench_processes,
     bench_ray,
     bench_report,
+    bench_tails,
+    bench_tokenising,
+    bench_training,
     bench_update,
 )
 
@@ -32,6 +36,10 @@ SUITES = {
         bench_processes.OWNER_SUITE,
         bench_processes.FORK_SUITE,
         bench_crew.SUITE,
+        bench_tails.SUITE,
+        *bench_training.SUITES,
+        bench_dataloader.SUITE,
+        bench_tokenising.SUITE,
         bench_ray.SUITE,
     )
 }

@@ -20,11 +20,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mp_tqdm.bench import prepared
+
 if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
 
+    from mp_tqdm.bench.estimate import Sample
     from mp_tqdm.bench.subject import Subject, Suite
 
 
@@ -55,7 +58,9 @@ class Worker:
         self.subject = subject
         self._socket, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
+            self._process: subprocess.Popen[bytes] | prepared.Forked = (
+                prepared.fork(suite, subject, theirs) if suite.prepare else None
+            ) or subprocess.Popen(
                 [sys.executable, "-m", __name__, suite.name, subject.name, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -78,7 +83,7 @@ class Worker:
         with contextlib.suppress(BrokenPipeError):  # its death shows in the answer
             self._socket.sendall(f"{count}\n".encode())
 
-    def answer(self, until: float) -> float:
+    def answer(self, until: float) -> Sample:
         """What `Subject.run` returned.
 
         Args:
@@ -103,7 +108,7 @@ class Worker:
         answer = json.loads(data)
         if isinstance(answer, str):
             raise SubjectError(answer)
-        return float(answer)
+        return tuple(answer) if isinstance(answer, list) else float(answer)
 
     def dismiss(self) -> None:
         """Let the process end by itself, with what its libraries do at the exit."""
@@ -138,18 +143,17 @@ def _family(eldest: int) -> list[int]:
     return family
 
 
-def main() -> None:
-    """Answer until the other end is closed."""
+def serve(suite: str, name: str, descriptor: int) -> None:
+    """Run a subject as often as the other end asks for it, until that is closed."""
     from mp_tqdm.bench.suites import SUITES
 
-    suite, name, descriptor = sys.argv[1:]
     subject = next(subject for subject in SUITES[suite].subjects if subject.name == name)
-    with socket.socket(fileno=int(descriptor)) as channel, channel.makefile("rw") as stream:
+    with socket.socket(fileno=descriptor) as channel, channel.makefile("rw") as stream:
         os.set_inheritable(channel.fileno(), False)
         for line in stream:
             gc.collect()
             try:
-                answer: float | str = subject.run(int(line))
+                answer: Sample | str = subject.run(int(line))
             except Exception as error:  # noqa: BLE001 - whatever a library raises is its result
                 answer = _reason(error)
             stream.write(json.dumps(answer) + "\n")
@@ -164,4 +168,4 @@ def _reason(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    serve(sys.argv[1], sys.argv[2], int(sys.argv[3]))

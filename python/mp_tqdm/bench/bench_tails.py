@@ -1,0 +1,175 @@
+"""How long one call takes among many processes on few cores: the middle, and the far end.
+
+64 processes count at once. Each times every call by itself, beside the work of the crew, after a
+first call that is not timed. The clock alone is a subject, too: it shows what the two readings of
+it take, and that the longest of all calls are those in whose midst the process was taken off its
+core. Nothing is taken off the figures.
+"""
+
+from __future__ import annotations
+
+import mmap
+import multiprocessing
+import os
+import time
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from mp_tqdm.bench import crew
+from mp_tqdm.bench.estimate import tail, tails
+from mp_tqdm.bench.subject import Subject, Suite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    # Opens, in each process, what is called with 1 there.
+    Opening = Callable[[], AbstractContextManager[Callable[[int], object] | None]]
+    # That, and what gives the sum of all calls in the end.
+    Counting = tuple[Opening, Callable[[], float]]
+
+PROCESSES = 64
+CALLS = 1_600  # of each process: 102,400 in a round
+
+
+def _times(durations: Any, update: Callable[[int], object] | None) -> None:
+    """Work, and fill the view with the nanoseconds that each call took between."""
+    clock, line, tokens = time.perf_counter_ns, crew.LINE, crew.tokens
+    if update is None:
+        for index in range(len(durations)):
+            tokens(line)
+            begin = clock()
+            durations[index] = clock() - begin
+        return
+    for index in range(len(durations)):
+        tokens(line)
+        begin = clock()
+        update(1)
+        durations[index] = clock() - begin
+
+
+@contextmanager
+def _alone(calls: int) -> Iterator[Counting]:
+    yield lambda: nullcontext(None), lambda: calls
+
+
+@contextmanager
+def _one_bar(calls: int) -> Iterator[Counting]:
+    """All processes count in the bar that they inherit."""
+    from mp_tqdm import mp_tqdm
+
+    with mp_tqdm(total=calls, desc="calls") as bar:
+        yield lambda: nullcontext(bar.update), lambda: bar.n
+
+
+@contextmanager
+def _own_bars_of_tqdm(calls: int) -> Iterator[Counting]:
+    from tqdm import tqdm
+
+    @contextmanager
+    def opened() -> Iterator[Any]:
+        with tqdm(total=calls // PROCESSES, desc="calls") as bar:
+            yield bar.update
+
+    yield opened, lambda: calls
+
+
+@contextmanager
+def _own_bars_of_rich(calls: int) -> Iterator[Counting]:
+    from rich.progress import Progress
+
+    @contextmanager
+    def opened() -> Iterator[Any]:
+        with Progress() as progress:
+            yield partial(progress.advance, progress.add_task("calls", total=calls // PROCESSES))
+
+    yield opened, lambda: calls
+
+
+def _counter(method: str) -> Callable[[int], AbstractContextManager[Counting]]:
+    """What the crew reports to."""
+
+    @contextmanager
+    def opened(calls: int) -> Iterator[Counting]:
+        with crew.METHODS[method](calls, PROCESSES) as (report, total):
+            yield lambda: nullcontext(report), total
+
+    return opened
+
+
+METHODS: dict[str, Callable[[int], AbstractContextManager[Counting]]] = {
+    "clock": _alone,
+    "mp_tqdm": _one_bar,
+    "tqdm": _own_bars_of_tqdm,
+    "rich": _own_bars_of_rich,
+    "value": _counter("value"),
+    "manager": _counter("manager"),
+}
+
+
+def _process(gate: int, opener: int, ready: int, durations: Any, opening: Opening) -> None:
+    os.close(opener)
+    with opening() as update:
+        if update is not None:
+            update(1)
+        os.write(ready, b".")
+        os.read(gate, 1)  # until the other end is closed
+        _times(durations, update)
+
+
+def run(method: str, calls: int) -> tuple[float, ...]:
+    """The tail of so many calls of each process, in seconds of all of its calls.
+
+    Raises:
+        RuntimeError: A process failed, or calls were not counted.
+    """
+    fork = multiprocessing.get_context("fork")
+    durations = memoryview(mmap.mmap(-1, 8 * PROCESSES * calls)).cast("q")
+    expected = PROCESSES * (calls + 1)
+    with METHODS[method](expected) as (opening, total):
+        # Nobody writes into the gate: its closing opens it.
+        (gate, opener), (told, ready) = os.pipe(), os.pipe()
+        processes = [
+            fork.Process(
+                target=_process,
+                args=(gate, opener, ready, durations[begin : begin + calls], opening),
+            )
+            for begin in range(0, len(durations), calls)
+        ]
+        for process in processes:
+            process.start()
+        os.close(ready)
+        for _ in processes:
+            os.read(told, 1)
+        os.close(opener)
+        for process in processes:
+            process.join()
+        os.close(gate)
+        os.close(told)
+        counted = total()
+    if counted != expected or any(process.exitcode for process in processes):
+        raise RuntimeError(f"{method}: {counted} of {expected} calls were counted")
+    return tuple(nanoseconds / 1e9 * calls for nanoseconds in tail(durations.tolist()))
+
+
+SUITE = Suite(
+    name="tails",
+    title=f"One update(1) in each of {PROCESSES} processes that count at once",
+    subjects=(
+        Subject("the clock alone", partial(run, "clock")),
+        Subject("mp_tqdm bar.update(1), one bar", partial(run, "mp_tqdm"), "mp-tqdm"),
+        Subject("tqdm bar.update(1), a bar each", partial(run, "tqdm"), "tqdm"),
+        Subject("rich advance(task), a bar each", partial(run, "rich"), "rich"),
+        Subject("multiprocessing.Value, its lock", partial(run, "value")),
+        Subject("Manager().Queue.put(1)", partial(run, "manager"), "tqdm"),
+    ),
+    baseline=None,
+    ours="mp_tqdm bar.update(1), one bar",
+    unit="µs",
+    scale=1e6,
+    repetitions=CALLS,
+    rounds=10,
+    quick_repetitions=100,
+    summary=tails,
+)

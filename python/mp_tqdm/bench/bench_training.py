@@ -1,0 +1,143 @@
+"""A training loop of PyTorch on the processor, with its bar, above the same loop without one.
+
+A step is a forward pass of a linear layer, the gradient of its squared error and a step of SGD. The
+gradient is written out: autograd alone takes longer than the shorter step.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+from mp_tqdm.bench.clocks import Clocked
+from mp_tqdm.bench.estimate import slow_down
+from mp_tqdm.bench.subject import Subject, Suite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _ours(items: Any, total: int) -> Any:
+    from mp_tqdm import mp_tqdm
+
+    return mp_tqdm(items, total=total)
+
+
+def _tqdm(items: Any, total: int) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(items, total=total)
+
+
+def _rich(items: Any, total: int) -> Any:
+    from rich.progress import track
+
+    return track(items, total=total)
+
+
+def _alive(items: Any, total: int) -> Any:
+    from alive_progress import alive_it
+
+    return alive_it(items, total)
+
+
+def _progressbar(items: Any, total: int) -> Any:
+    from progressbar import progressbar
+
+    return progressbar(items, max_value=total)
+
+
+def _plain_progressbar(items: Any, total: int) -> Any:
+    """As where its extra `fast` is not installed."""
+    bar: Any = importlib.import_module("progressbar.bar")
+    bar._FastBarIterator = None  # noqa: SLF001 - how it notes that
+    return _progressbar(items, total)
+
+
+def _enlighten(items: Any, total: int) -> Any:
+    enlighten: Any = importlib.import_module("enlighten")
+    with enlighten.get_manager() as manager, manager.counter(total=total) as counter:
+        yield from counter(items)
+
+
+LIBRARIES: tuple[tuple[str, Callable[[Any, int], Any], str | None], ...] = (
+    ("no bar", lambda items, _: items, None),
+    ("mp_tqdm", _ours, "mp-tqdm"),
+    ("tqdm", _tqdm, "tqdm"),
+    ("rich track", _rich, "rich"),
+    ("alive-progress", _alive, "alive-progress"),
+    ("progressbar2", _plain_progressbar, "progressbar2"),
+    ("progressbar2[fast]", _progressbar, "speedups"),
+    ("enlighten", _enlighten, "enlighten"),
+)
+_WRAPS = {name: wrap for name, wrap, _ in LIBRARIES}
+
+
+@cache
+def _step(width: int, outputs: int, batch: int) -> Callable[[], object]:
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    model = torch.nn.Linear(width, outputs)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
+    inputs, targets = torch.randn(batch, width), torch.randn(batch, outputs)
+
+    @torch.no_grad()
+    def step() -> None:
+        error = model(inputs) - targets
+        model.weight.grad = error.T @ inputs
+        model.bias.grad = error.sum(0)
+        optimizer.step()
+
+    for _ in range(100):
+        step()
+    return step
+
+
+# Input and output features and examples of a step that takes so long on one core of 2020.
+STEPS = {"50 µs": (32, 1, 8), "1 ms": (256, 256, 256)}
+
+
+# A second of what it imports is imported by the first step.
+PREPARE = """
+import torch, torch.utils.data
+torch.set_num_threads(1)
+layer = torch.nn.Linear(1, 1)
+layer.weight.grad = torch.ones(1, 1)
+torch.optim.SGD(layer.parameters()).step()
+"""
+
+
+def train(library: str, takes: str, steps: int) -> tuple[float, float]:
+    """Wall and processor time of so many steps; the opening and the closing are left out."""
+    step = _step(*STEPS[takes])
+    clocked = Clocked(range(steps))
+    for _ in _WRAPS[library](clocked, steps):
+        step()
+    return clocked.seconds
+
+
+def _suite(name: str, takes: str, steps: int) -> Suite:
+    return Suite(
+        name=name,
+        title=f"A training step of PyTorch, some {takes}, and how much longer with a bar",
+        subjects=tuple(
+            Subject(library, partial(train, library, takes), package)
+            for library, _, package in LIBRARIES
+        ),
+        baseline="no bar",
+        ours="mp_tqdm",
+        unit="µs",
+        scale=1e6,
+        repetitions=steps,
+        rounds=30,
+        quick_repetitions=steps // 10,
+        package="torch",
+        prepare=PREPARE,
+        summary=slow_down,
+    )
+
+
+SUITES = (_suite("training", "50 µs", 6_000), _suite("training-1ms", "1 ms", 400))

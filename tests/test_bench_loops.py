@@ -1,0 +1,83 @@
+"""The benchmarks of real loops and of tails, in their shortest form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mp_tqdm.bench import prepared
+from mp_tqdm.bench.estimate import part
+from mp_tqdm.bench.measure import Effort, measure
+from mp_tqdm.bench.suites import SUITES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mp_tqdm.bench.measure import Measured
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_prepared() -> Iterator[None]:
+    yield
+    prepared.close()
+
+
+def measured(name: str, *subjects: str) -> Measured:
+    """One quick round of some subjects."""
+    suite = SUITES[name]
+    chosen = [subject for subject in suite.subjects if subject.name in subjects]
+    assert len(chosen) == len(subjects)
+    found = measure(suite, chosen, Effort(1, 0.1, is_quick=True))
+    assert (dict(found.left_out), list(found.failed)) == ({}, [])
+    assert list(found.figures) == [subject.name for subject in chosen]
+    return found
+
+
+@pytest.mark.once
+@pytest.mark.torch
+@pytest.mark.timeout(120)
+def test_loops_of_pytorch_are_timed_with_and_without_a_bar() -> None:
+    for name, bare, ours in (
+        ("training", "no bar", "mp_tqdm"),
+        ("dataloader", "no bar", "mp_tqdm report_progress() in workers"),
+    ):
+        figures = measured(name, bare, ours).figures
+        assert list(figures[bare].columns) == ["time"]
+        assert list(figures[ours].columns) == ["time", "wall time, %", "processor time, %"]
+        for figure in figures.values():
+            wall, processor = (part(figure.samples[0], place) for place in (0, 1))
+            assert wall > 0
+            assert processor > 0
+
+
+@pytest.mark.once
+def test_a_pool_that_tokenises_is_timed_with_every_text_counted() -> None:
+    names = (
+        "no progress",
+        "mp_tqdm report_progress() of each text",
+        "tqdm in the parent, of each 500 texts",
+    )
+    figures = measured("tokenising", *names).figures
+    # The chunks of the pool and those of the parent add up, else the subject had failed.
+    assert {len(figure.samples) for figure in figures.values()} == {1}
+
+
+@pytest.mark.once
+def test_a_crew_is_timed_over_all_its_items() -> None:
+    figures = measured("crew", "silent", "mp_tqdm report_progress()").figures
+    wall, processor = (part(figures["silent"].samples[0], place) for place in (0, 1))
+    # Some microseconds of 2,948,390 items, of which the run did a few.
+    assert processor > 2_948_390 * 1e-6
+    assert wall > 0
+
+
+@pytest.mark.once
+def test_tails_are_those_of_single_calls() -> None:
+    names = "the clock alone", "mp_tqdm bar.update(1), one bar", "tqdm bar.update(1), a bar each"
+    figures = measured("tails", *names).figures
+    for figure in figures.values():
+        p50, p99, p999, longest = (figure.value(column) for column in figure.columns)
+        assert 0 < p50 <= p99 <= p999 <= longest
+    clock, *others = (figure.value("p50") for figure in figures.values())
+    assert all(clock <= other for other in others), "two readings of the clock are in every call"
