@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from mp_tqdm import mp_tqdm
 from support import programs
+from support.terminal import Terminal
 
 Bar = Callable[..., Any]
 Program = Callable[..., list[str]]
@@ -208,3 +209,51 @@ def test_disable_none_is_off_where_the_file_is_no_terminal() -> None:
         bar.update(2)
     assert file.getvalue() == ""
     assert (bar.disable, bar.n) == (True, 0)
+
+
+DRAWN_BY_ITS_CLASS = """
+    import sys
+    from mp_tqdm import mp_tqdm
+
+    class Bar(mp_tqdm):
+        def format_meter(self, **figures):
+            return super().format_meter(**figures)
+
+    try:
+        with Bar(total=4, mininterval=0, bar_format="{l_bar}{bar}\\x1b[32m{r_bar}") as bar:
+            bar.update(2)
+            sys.stdin.readline()
+            if sys.argv[1] == "fails":
+                raise OSError
+    except OSError:
+        assert bar.colour is None
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "changes", "colours"),
+    [
+        ("returns", {}, {"32"}),
+        ("returns", {"NO_COLOR": "1"}, set()),
+        ("fails", {}, {"32", "31"}),
+        ("fails", {"NO_COLOR": "1"}, set()),
+        ("fails", {"NO_COLOR": "1", "FORCE_COLOR": "1"}, {"32", "31"}),
+    ],
+)
+def test_what_python_code_draws_on_a_terminal_has_the_colours_of_any_bar(
+    terminal: Terminal, program: Program, end: str, changes: dict[str, str], colours: set[str]
+) -> None:
+    terminal.start(program(DRAWN_BY_ITS_CLASS, end), env=programs.environment(**changes))
+    terminal.wait_for(lambda screen: "50%|" in screen.text())
+    assert b"\x1b[31m" not in terminal.output()
+    terminal.press(b"\n")
+    assert terminal.wait() == 0, terminal.text()
+    assert set(re.findall(r"\x1b\[(3\d)m", terminal.output().decode())) == colours
+    assert re.search(r"50%\|█+ +\| 2/4", terminal.text())
+
+
+def test_a_file_that_is_no_terminal_gets_no_red_line() -> None:
+    file = io.StringIO()
+    with pytest.raises(ZeroDivisionError), mp_tqdm(total=4, file=file) as bar:
+        bar.update(1 // 0)
+    assert "\x1b" not in file.getvalue()

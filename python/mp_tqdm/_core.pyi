@@ -320,6 +320,10 @@ class Bar:
     def fail(self) -> None:
         """Says that an exception ended the work: where there are colours, the last line is red."""
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether an exception ended the work."""
+
     def close(self, leave: bool | None) -> Literal["sum", "mean"] | None:
         """Ends this handle, and its bar if nobody else has it open.
 

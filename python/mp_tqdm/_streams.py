@@ -64,6 +64,13 @@ def has_colours() -> bool:
     return bool(os.environ.get("FORCE_COLOR")) or not os.environ.get("NO_COLOR")
 
 
+def without_colours(text: str) -> str:
+    """The text without its escape sequences for colours, bold and the like."""
+    import re
+
+    return re.sub(r"\x1b\[[0-9;:]*m", "", text)
+
+
 def is_terminal(file: Any) -> bool:
     """Whether `file` says that it is a terminal; an object that cannot say is taken for one.
 

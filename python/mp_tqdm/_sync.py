@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _core, _lock, _monitor
+from mp_tqdm import _core, _lock, _monitor, _streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -187,7 +187,8 @@ def display(bar: Any, msg: str | None, pos: int | None) -> bool:
         )
     if line:
         bar.moveto(line)
-    bar.sp(str(bar) if msg is None else msg)
+    text = str(bar) if msg is None else msg
+    bar.sp(text if _streams.has_colours() else _streams.without_colours(text))
     if line:
         bar.moveto(-line)
     return True
@@ -218,10 +219,22 @@ def end(bar: Any) -> None:
     with _held(bar, nolock=False):
         if leave:
             painter.end()
-            bar.display(pos=0)
+            _display_last(bar)
             write(bar.fp, "\n")
         elif bar.display(msg="", pos=line) and not line:
             write(bar.fp, "\r")
+
+
+def _display_last(bar: Any) -> None:
+    """The line that stays; red on a terminal where an exception ended the bar."""
+    look = bar._look
+    colour = look["colour"]
+    if bar._native.has_failed and hasattr(bar.fp, "isatty") and _streams.is_terminal(bar.fp):
+        look["colour"] = "red"
+    try:
+        bar.display(pos=0)
+    finally:
+        look["colour"] = colour
 
 
 def _close_gap(bar: Any, line: int) -> None:

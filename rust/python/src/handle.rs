@@ -534,6 +534,12 @@ impl Bar {
         self.failed.store(1, Ordering::Relaxed);
     }
 
+    /// Whether an exception ended the work.
+    #[getter]
+    fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed) != 0
+    }
+
     /// Ends the bar: its last line is drawn, waiting at most 50 ms for it, and nothing counts here any
     /// more. `leave`: keep that line, or (`None`) keep it if it is the outermost. Returns the reduction
     /// that would have fitted better, where the end says so.
@@ -545,8 +551,7 @@ impl Bar {
         let spec = self.spec.as_ref().filter(|_| core.is_makers(process));
         let farewell = py.detach(|| {
             spec.map_or_else(Farewell::default, |spec| {
-                let has_failed = self.failed.load(Ordering::Relaxed) != 0;
-                Self::farewell(process, &core, spec, leave, has_failed)
+                Self::farewell(process, &core, spec, leave, self.has_failed())
             })
         });
         py.detach(|| {
