@@ -80,7 +80,7 @@ def test_a_missing_peer_is_named_with_the_command_that_brings_it(
     path = tmp_path / "costs.json"
     assert command.main(["memory", "--quick", "--json", str(path)]) == 0
     reason = 'rich is not installed: pip install "mp-tqdm[bench]"'
-    assert f"rich           - {reason}" in capfd.readouterr().out
+    assert f"\nrich - {reason}\n" in capfd.readouterr().out
     memory = json.loads(path.read_text())["suites"]["memory"]
     assert list(memory["figures"]) == ["bare Python", "mp_tqdm"]
     assert memory["left_out"]["rich"] == reason

@@ -182,7 +182,7 @@ SUITE = Suite(
     unit="s",
     scale=1,
     repetitions=PATIENCE_S,
-    rounds=10,
+    rounds=5,
     quick_repetitions=QUICK_PATIENCE_S,
     is_idle=True,
 )

@@ -113,10 +113,18 @@ def _tables(run: Document) -> Iterator[str]:
         for subject, figure in suite["figures"].items():
             cells = (text(figure.get(title)) for title in titles)
             lines.append(f"| {subject} | " + " | ".join(cells) + " |")
-        left_out = suite.get("left_out", {})
+        left_out = by_reason(suite.get("left_out", {}))
         lines += [""] if left_out and suite["figures"] else []
-        lines += [f"* {subject}: {reason}" for subject, reason in left_out.items()]
+        lines += [f"* {subjects}: {reason}" for reason, subjects in left_out.items()]
         yield "\n".join(lines)
+
+
+def by_reason(left_out: Mapping[str, str]) -> dict[str, str]:
+    """What was left out for each reason."""
+    subjects: dict[str, list[str]] = {}
+    for subject, reason in left_out.items():
+        subjects.setdefault(reason, []).append(subject)
+    return {reason: "; ".join(names) for reason, names in subjects.items()}
 
 
 def _busy(run: Document) -> Iterator[str]:

@@ -3,15 +3,18 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from mp_tqdm.bench.estimate import Columns, Interval, Sample, part
 from mp_tqdm.bench.subject import Subject, Suite
-from mp_tqdm.bench.worker import OutOfTimeError, SubjectError, Worker
+from mp_tqdm.bench.worker import GOODBYE_S, OutOfTimeError, SubjectError, Worker
 
 # Long enough for the clock and for a bar to settle, short enough to repeat.
 _CALIBRATION_S = 0.02
+
+# Where code and data come to lie differs from process to process, and with it what a call costs, by
+# a nanosecond or two: so no subject keeps one process for all rounds.
+_ROUNDS_OF_A_PROCESS = 5
 
 
 @dataclass(frozen=True)
@@ -92,13 +95,11 @@ def measure(
         effort: How often and how long.
         tell: Is called with a line about what goes on.
     """
-    with ExitStack() as stack:
-        workers = [stack.enter_context(Worker(suite, subject)) for subject in subjects]
-        try:
-            return _Run(suite, workers, effort, tell).measured()
-        finally:
-            for worker in workers:  # all at once, and then one after the other
-                worker.dismiss()
+    run = _Run(suite, subjects, effort, tell)
+    try:
+        return run.measured()
+    finally:
+        run.close()
 
 
 class _Run:
@@ -107,12 +108,12 @@ class _Run:
     def __init__(
         self,
         suite: Suite,
-        workers: Sequence[Worker],
+        subjects: Sequence[Subject],
         effort: Effort,
         tell: Callable[[str], object],
     ) -> None:
         self._suite = suite
-        self._workers = list(workers)
+        self._workers = [Worker(suite, subject) for subject in subjects]
         self._effort = effort
         self._tell = tell
         self._repetitions: dict[str, int] = {}
@@ -132,6 +133,8 @@ class _Run:
             if number and begin + longest_s > effort.soft_end:
                 break
             self._tell(f"{suite.name}: round {number + 1} of {rounds}")
+            if number and number % _ROUNDS_OF_A_PROCESS == 0:
+                self._renew()
             samples.append(self._round(number, rounds))
             longest_s = max(longest_s, time.monotonic() - begin)
         names = [worker.subject.name for worker in self._workers]
@@ -141,6 +144,18 @@ class _Run:
             names = []
         figures = {name: _figure(suite, name, samples) for name in names}
         return Measured(suite, figures, self._left_out, self._failed)
+
+    def close(self) -> None:
+        """End all processes: all at once, and who is not gone in a moment by force."""
+        for worker in self._workers:
+            worker.dismiss()
+        end = time.monotonic() + GOODBYE_S
+        for worker in self._workers:
+            worker.close(max(0.0, end - time.monotonic()))
+
+    def _renew(self) -> None:
+        self.close()
+        self._workers = [Worker(self._suite, worker.subject) for worker in self._workers]
 
     def _round(self, number: int, rounds: int) -> dict[str, Sample]:
         """The figures of one round, of those who have a turn in it."""

@@ -7,8 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import mp_tqdm
+from mp_tqdm.bench import markdown
 from mp_tqdm.bench.estimate import Column, Interval
-from mp_tqdm.bench.markdown import LOAD_OF_OTHERS
 from mp_tqdm.bench.measure import Measured
 from mp_tqdm.bench.targets import Verdict
 
@@ -37,7 +37,7 @@ def header(machine: dict[str, object]) -> Iterator[str]:
     )
     load = machine["load"]
     assert isinstance(load, float), "as `machine` makes it"
-    if load > LOAD_OF_OTHERS:
+    if load > markdown.LOAD_OF_OTHERS:
         yield f"Other programs are running here (load {load:.1f}): see the spread."
 
 
@@ -55,7 +55,7 @@ def table(measured: Measured) -> Iterator[str]:
                 rows[name][title] = _ratio(
                     figures[name].value("best"), figures[other].value("best")
                 )
-    first = max(map(len, [*figures, *measured.left_out]))
+    first = max(map(len, figures), default=0)
     titles = list(dict.fromkeys(title for row in rows.values() for title in row))
     widths = [max(9, *(len(row.get(title, title)) for row in rows.values())) for title in titles]
     if figures:
@@ -66,8 +66,8 @@ def table(measured: Measured) -> Iterator[str]:
             f"{row.get(title, ''):>{width}}" for title, width in zip(titles, widths, strict=True)
         )
         yield f"{name:{first}} {' '.join(cells)}".rstrip()
-    for name, reason in measured.left_out.items():
-        yield f"{name:{first}} - {reason}"
+    for reason, names in markdown.by_reason(measured.left_out).items():
+        yield f"{names} - {reason}"
 
 
 def _cell(column: Column) -> str:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 # How long a process may take to end by itself.
-_GOODBYE_S = 0.5
+GOODBYE_S = 0.5
 
 
 class SubjectError(Exception):
@@ -114,7 +114,7 @@ class Worker:
         """Let the process end by itself, with what its libraries do at the exit."""
         self._socket.close()
 
-    def close(self, patience_s: float = _GOODBYE_S) -> None:
+    def close(self, patience_s: float = GOODBYE_S) -> None:
         """See to it that the process ends, and what it started. Harmless the second time.
 
         Args:
