@@ -113,7 +113,7 @@ class _Run:
         tell: Callable[[str], object],
     ) -> None:
         self._suite = suite
-        self._workers = [Worker(suite, subject) for subject in subjects]
+        self._workers = [Worker(suite, subject, effort.until()) for subject in subjects]
         self._effort = effort
         self._tell = tell
         self._repetitions: dict[str, int] = {}
@@ -155,7 +155,8 @@ class _Run:
 
     def _renew(self) -> None:
         self.close()
-        self._workers = [Worker(self._suite, worker.subject) for worker in self._workers]
+        until = self._effort.until()
+        self._workers = [Worker(self._suite, worker.subject, until) for worker in self._workers]
 
     def _round(self, number: int, rounds: int) -> dict[str, Sample]:
         """The figures of one round, of those who have a turn in it."""

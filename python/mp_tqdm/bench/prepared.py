@@ -11,6 +11,7 @@ import select
 import socket
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ multiprocessing.current_process().authkey = os.urandom(32)
 from mp_tqdm.bench.worker import serve
 serve(*json.loads(named), descriptors[0])
 """
+
+
+# An import takes seconds, on a busy machine many of them.
+_PATIENCE_S = 120.0
 
 
 class Forked:
@@ -80,7 +85,10 @@ class _Parent:
                 start_new_session=True,
             )
 
-    def fork(self, suite: Suite, subject: Subject, channel: socket.socket) -> Forked | None:
+    def fork(
+        self, suite: Suite, subject: Subject, channel: socket.socket, until: float
+    ) -> Forked | None:
+        self._socket.settimeout(min(_PATIENCE_S, max(0.001, until - time.monotonic())))
         named = json.dumps([suite.name, subject.name]).encode()
         try:
             socket.send_fds(self._socket, [named], [channel.fileno()])
@@ -90,17 +98,25 @@ class _Parent:
 
     def close(self) -> None:
         self._socket.close()
+        self._process.kill()  # there is nothing that it would have to end
         self._process.wait()
 
 
 _parents: dict[str, _Parent] = {}
 
 
-def fork(suite: Suite, subject: Subject, channel: socket.socket) -> Forked | None:
-    """A process that serves a subject on that socket; None where that failed."""
+def fork(suite: Suite, subject: Subject, channel: socket.socket, until: float) -> Forked | None:
+    """A process that serves a subject on that socket.
+
+    Returns:
+        None where that failed, or where on the clock of `time.monotonic` it took longer than that.
+    """
     if suite.prepare not in _parents:
         _parents[suite.prepare] = _Parent(suite.prepare)
-    return _parents[suite.prepare].fork(suite, subject, channel)
+    forked = _parents[suite.prepare].fork(suite, subject, channel, until)
+    if forked is None:
+        _parents.pop(suite.prepare).close()
+    return forked
 
 
 def close() -> None:

@@ -52,14 +52,15 @@ class Worker:
     Args:
         suite: The one that the subject is of.
         subject: What it runs.
+        until: On the clock of `time.monotonic`, how long its start may take.
     """
 
-    def __init__(self, suite: Suite, subject: Subject) -> None:
+    def __init__(self, suite: Suite, subject: Subject, until: float) -> None:
         self.subject = subject
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process: subprocess.Popen[bytes] | prepared.Forked = (
-                prepared.fork(suite, subject, theirs) if suite.prepare else None
+                prepared.fork(suite, subject, theirs, until) if suite.prepare else None
             ) or subprocess.Popen(
                 [sys.executable, "-m", __name__, suite.name, subject.name, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
