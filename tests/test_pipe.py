@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from mp_tqdm import __version__
 from support import programs
 from support.terminal import Terminal
 
@@ -77,6 +78,11 @@ def test_wrong_options_are_named_and_the_data_passes(options: list[str]) -> None
     code, output, said = pipe("mp_tqdm pipe", LINES, *options)
     assert (code, output) == (2, LINES)
     assert "error: " in said
+    assert " _" not in said.split("error: ")[1]
+
+
+def test_the_version_is_the_packages() -> None:
+    assert pipe("mp_tqdm pipe", b"", "--version")[:2] == (0, f"{__version__}\n".encode())
 
 
 def test_help_names_the_options() -> None:

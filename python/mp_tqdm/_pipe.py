@@ -11,6 +11,7 @@ import codecs
 import os
 import sys
 
+from mp_tqdm import _core
 from mp_tqdm._bar import mp_tqdm
 from mp_tqdm.contrib import DummyTqdmFile
 
@@ -52,6 +53,10 @@ def _character(text: str) -> bytes:
     if len(character) != 1:
         raise ValueError(text)
     return character
+
+
+# As argparse names what a text is not.
+_switch.__name__, _number_of.__name__, _character.__name__ = "switch", "number", "character"
 
 
 # Those of the bar, with what makes a value of their text.
@@ -104,6 +109,7 @@ def parser() -> argparse.ArgumentParser:
             *names, type=kind, default=argparse.SUPPRESS, metavar="VALUE", help=help_text, **more
         )
 
+    made.add_argument("-v", "--version", action="version", version=_core.__version__)
     for name, kind in _BAR_OPTIONS.items():
         add(name, kind, "as of a bar")
     for name, text in _SWITCHES.items():
