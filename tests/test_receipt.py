@@ -24,7 +24,10 @@ def test_a_receipt_tells_what_one_process_did() -> None:
     bar.close()
     bar.update(100)
     receipt = bar.receipt()
-    assert list(receipt) == ["desc", "n", "total", "elapsed_s", "rate", "ranks", "lost"]
+    assert list(receipt) == [
+        *("desc", "n", "total", "elapsed_s", "rate", "processes", "ranks", "lost")
+    ]
+    assert (receipt["processes"], receipt["ranks"][0]["processes"]) == (1, 1)
     assert (before["n"], receipt["n"], receipt["total"], receipt["desc"]) == (3, 7, 10, "work")
     assert receipt["rate"] == pytest.approx(7 / receipt["elapsed_s"])
     assert list(receipt["ranks"]) == [0]
@@ -33,6 +36,64 @@ def test_a_receipt_tells_what_one_process_did() -> None:
     assert bar.receipt()["n"] == 1
     bar.close()
     assert mp_tqdm(disable=True).receipt()["n"] == 0
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("how", ["report", "open", "alone"])
+def test_a_pool_ends_with_the_number_of_its_processes(
+    terminal: Terminal, program: Program, tmp_path: Path, how: str
+) -> None:
+    # Each worker waits for the others, so that all of them count.
+    terminal.start(
+        program(
+            """
+            import json, multiprocessing, sys
+            from mp_tqdm import mp_tqdm, report_progress
+
+            path, how = sys.argv[1:]
+
+            def work(number):
+                meeting.wait()
+                if how == "report":
+                    report_progress(2)
+                elif how == "open":
+                    with mp_tqdm(total=2, desc="shard") as bar:
+                        bar.update(2)
+                        meeting.wait()
+
+            def enter(barrier):
+                global meeting
+                meeting = barrier
+
+            if __name__ == "__main__":
+                context = multiprocessing.get_context("fork")
+                with context.Pool(3, enter, (context.Barrier(3),)) as pool:
+                    if how == "open":
+                        pool.map(work, range(3), chunksize=1)
+                        pool.close()
+                        pool.join()
+                    else:
+                        with mp_tqdm(total=6, desc="work") as bar:
+                            pool.map(work, range(3), chunksize=1)
+                            if how == "alone":
+                                bar.update(6)
+                        with open(path, "w") as file:
+                            json.dump(bar.receipt(), file)
+            """,
+            str(tmp_path / "receipt"),
+            how,
+        )
+    )
+    assert terminal.wait() == 0, terminal.text()
+    (last,) = (line for line in terminal.lines() if "6/6" in line)
+    if how == "alone":
+        assert re.search(r"6/6 \[[^,]*, [^,]*it/s\]$", last), last
+    else:
+        assert last.endswith("it/s, 3 processes]"), last
+    if how != "open":
+        receipt = json.loads((tmp_path / "receipt").read_text())
+        assert receipt["processes"] == (1 if how == "alone" else 3)
+        assert receipt["ranks"]["0"]["n"] == receipt["n"] == 6
 
 
 @pytest.mark.once

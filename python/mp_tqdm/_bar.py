@@ -312,8 +312,9 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         Returns:
             `desc`; `n`, the items of all ranks without the initial count; `total`, that of this
             process's bar, or `None`; `elapsed_s`, of the rank that took longest; `rate`, items a
-            second over that time, or `None`; `ranks`, by the rank's number: `n`, `elapsed_s`,
-            `rate`, `open` and `dead`; `lost`, the items that the job reported to no bar at all.
+            second over that time, or `None`; `processes`, how many counted in it at a time;
+            `ranks`, by the rank's number: `n`, `elapsed_s`, `rate`, `open`, `dead` and
+            `processes`; `lost`, the items that the job reported to no bar at all.
         """
         from mp_tqdm import _receipt
 

@@ -309,12 +309,13 @@ class Bar:
     def set_looks(self, looks: Mapping[str, Any]) -> None:
         """Changes how the line looks, from the next frame on."""
 
-    def shares(self) -> list[tuple[int, int | float, float, bool, bool]]:
+    def shares(self) -> list[tuple[int, int | float, float, bool, bool, int]]:
         """What each rank did so far, or until the bar closed here.
 
         Returns:
             For each rank that opened the bar or counted in it: its number, the items without the
-            initial count, seconds, whether it has the bar open, and whether it died with it open.
+            initial count, seconds, whether it has the bar open, whether it died with it open, and
+            how many of its processes counted.
         """
 
     def fail(self) -> None:

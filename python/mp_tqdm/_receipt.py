@@ -19,8 +19,9 @@ def of(bar: Any) -> dict[str, Any]:
             "rate": n / elapsed_s if elapsed_s else None,
             "open": is_open,
             "dead": is_dead,
+            "processes": processes,
         }
-        for rank, n, elapsed_s, is_open, is_dead in shares
+        for rank, n, elapsed_s, is_open, is_dead, processes in shares
     }
     done = sum(rank["n"] for rank in ranks.values()) if ranks else bar.n
     elapsed_s = max((rank["elapsed_s"] for rank in ranks.values()), default=0.0)
@@ -31,6 +32,7 @@ def of(bar: Any) -> dict[str, Any]:
         "total": bar.total,
         "elapsed_s": elapsed_s,
         "rate": done / elapsed_s if elapsed_s else None,
+        "processes": sum(rank["processes"] for rank in ranks.values()),
         "ranks": ranks,
         "lost": lost[0] if lost is not None else 0,
     }

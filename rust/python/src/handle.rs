@@ -20,7 +20,7 @@ use crate::bar::BarCore;
 use crate::hot;
 use crate::number::{to_python, total_of, value_of};
 use crate::process::{Process, attached, lock, now_ns};
-use crate::receipt::{Share, shares, spread};
+use crate::receipt::{Share, makers, shares};
 use crate::shown;
 use crate::stage::{LAST_FRAME, Local};
 use crate::style::Looks;
@@ -38,7 +38,7 @@ struct Spec {
 }
 
 /// A rank's share as Python gets it; see the stub.
-type PyShare = (u16, Py<PyAny>, f64, bool, bool);
+type PyShare = (u16, Py<PyAny>, f64, bool, bool, usize);
 
 /// A bar of this process, or a copy of one.
 #[pyclass(frozen, module = "mp_tqdm._core")]
@@ -152,11 +152,10 @@ impl Bar {
         let keep = leave.unwrap_or_else(|| shared.is_first(id));
         if let [row] = &mut rows[..]
             && row.note.is_empty()
-            && process.world.local_world > 1
             && shared.is_first(id)
         {
-            let spread = spread(&shares(process, core), &row.style.unit);
-            row.note = spread.unwrap_or_default();
+            let makers = makers(&shares(process, core), &row.style.unit);
+            row.note = makers.unwrap_or_default();
         }
         for row in &mut rows {
             row.ended = Some(if keep { Ended::Keep } else { Ended::Erase });
@@ -524,6 +523,7 @@ impl Bar {
                     share.elapsed_s,
                     share.is_open,
                     share.is_dead,
+                    share.processes,
                 ))
             })
             .collect()

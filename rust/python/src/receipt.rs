@@ -1,6 +1,6 @@
-//! What a bar came to, rank by rank: for the last line of several ranks, and for Python.
+//! What a bar came to, rank by rank: for the last line of several processes, and for Python.
 
-use mp_tqdm_counters::{BarView, RankShare, Reduction, Value, combine};
+use mp_tqdm_counters::{BarView, CellView, RankShare, Reduction, Value, combine};
 
 use crate::bar::BarCore;
 use crate::line::{seconds, signed_seconds};
@@ -18,6 +18,8 @@ pub(crate) struct Share {
     pub(crate) is_open: bool,
     /// Whether a process of the rank died with the bar open.
     pub(crate) is_dead: bool,
+    /// How many of its processes counted. One that took the place of another counts with that as one.
+    pub(crate) processes: usize,
 }
 
 /// The shares of all ranks that opened the bar or counted in it.
@@ -26,12 +28,14 @@ pub(crate) fn shares(process: &'static Process, core: &BarCore) -> Vec<Share> {
         && core.is_alone(process)
     {
         // The usual case, for which no cell but one is looked at: loops close bars by the thousand.
+        let done = core.n_own(process);
         return vec![Share {
             rank: process.home.rank.0,
-            done: core.n_own(process),
+            done,
             elapsed_s: clocked(seconds(now_ns().saturating_sub(view.start_ns)), Some(&view)),
             is_open: !core.is_closed(),
             is_dead: false,
+            processes: usize::from(is_some(done)),
         }];
     }
     let cells = core.views(process);
@@ -50,6 +54,7 @@ pub(crate) fn shares(process: &'static Process, core: &BarCore) -> Vec<Share> {
         },
         is_open: share.open,
         is_dead: share.dead,
+        processes: counted(cells.iter().filter(|cell| cell.key.rank == share.rank)),
     };
     line.ranks.iter().map(share).collect()
 }
@@ -60,8 +65,31 @@ fn clocked(seconds_since: f64, view: Option<&BarView>) -> f64 {
     (seconds_since - shift_s).max(0.0)
 }
 
-/// How the ranks of a line differ, for the note of its last state; `None` of one rank alone.
-pub(crate) fn spread(shares: &[Share], unit: &str) -> Option<String> {
+/// How many of these cells somebody counted in.
+fn counted<'a>(cells: impl Iterator<Item = &'a CellView>) -> usize {
+    cells.filter(|cell| is_some(cell.n)).count()
+}
+
+fn is_some(done: Value) -> bool {
+    done.as_f64().abs() > 0.0
+}
+
+/// Who did the work, for the note of a line's last state: how the ranks differ, or how many processes
+/// counted; `None` of one process alone.
+pub(crate) fn makers(shares: &[Share], unit: &str) -> Option<String> {
+    spread(shares, unit).or_else(|| crew(shares.iter().map(|share| share.processes).sum()))
+}
+
+/// The same of a bar that workers opened, which are no ranks.
+pub(crate) fn workers(cells: &[CellView]) -> Option<String> {
+    crew(counted(cells.iter()))
+}
+
+fn crew(processes: usize) -> Option<String> {
+    (processes > 1).then(|| format!("{processes} processes"))
+}
+
+fn spread(shares: &[Share], unit: &str) -> Option<String> {
     let rates = shares
         .iter()
         .filter(|share| share.elapsed_s > 0.0)
@@ -100,7 +128,18 @@ mod tests {
             elapsed_s,
             is_open: false,
             is_dead: false,
+            processes: 1,
         }
+    }
+
+    #[test]
+    fn several_processes_of_one_rank_are_told_by_their_number() {
+        let mut rank = share(0, 100, 10.0);
+        assert_eq!(makers(&[rank], "it"), None);
+        rank.processes = 4;
+        assert_eq!(makers(&[rank], "it").as_deref(), Some("4 processes"));
+        let ranks = [rank, share(1, 100, 10.0)];
+        assert_eq!(makers(&ranks, "it").as_deref(), Some("2 ranks at 10.0it/s"));
     }
 
     #[test]

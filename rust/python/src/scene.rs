@@ -11,6 +11,7 @@ use crate::group::{Group, groups};
 use crate::line::{Lines, better_reduction, combined, is_row_of, number, seconds};
 use crate::note::node_note;
 use crate::process::Process;
+use crate::receipt::workers;
 use crate::stage::Local;
 use crate::stall::Stalls;
 use crate::style::Looks;
@@ -113,8 +114,13 @@ impl Scene {
             });
             for mut row in self.lines.rows_of(process, group, &style, now_s) {
                 row.ended = ended;
-                if ended.is_none() {
-                    self.stalls.note(&mut row, now_s);
+                let is_workers = group.view.has(BY_WORKERS);
+                match ended {
+                    None => self.stalls.note(&mut row, now_s),
+                    Some(Ended::Keep) if first && is_workers && row.note.is_empty() => {
+                        row.note = workers(&group.cells).unwrap_or_default();
+                    }
+                    Some(_) => {}
                 }
                 row.is_still = process.is_interactive && self.is_still(&row);
                 picture.rows.push((id, output, row));

@@ -9,7 +9,7 @@ use crate::bar::BarCore;
 use crate::handle::wait_for_copies;
 use crate::line::has_several_descs;
 use crate::process::Process;
-use crate::receipt::{shares, spread};
+use crate::receipt::{makers, shares};
 use crate::scene::only;
 
 /// What the line has in place of this process's own numbers; `None` where that is the same: nobody
@@ -32,14 +32,14 @@ pub(crate) fn line(process: &'static Process, core: &BarCore, is_last: bool) -> 
     })
 }
 
-/// The last line: with what the ranks did, or how many of them are done.
+/// The last line: with who did the work, or how many of them are done.
 fn last_row(process: &'static Process, core: &BarCore) -> Option<Row> {
     wait_for_copies(process, core);
     let now_s = monotonic().as_secs_f64();
     let (rows, _) = process.stage.shared().last_rows(process, core.id?, now_s)?;
     let mut row = only(rows)?;
-    if row.note.is_empty() && process.world.local_world > 1 {
-        row.note = spread(&shares(process, core), &row.style.unit).unwrap_or_default();
+    if row.note.is_empty() {
+        row.note = makers(&shares(process, core), &row.style.unit).unwrap_or_default();
     }
     Some(row)
 }
