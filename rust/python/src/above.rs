@@ -152,13 +152,14 @@ pub(crate) fn draws_on(device: u64) -> bool {
     device != 0 && shown_on & !ERASED == word(device)
 }
 
+/// What goes before a text, what goes behind it, and the rest of a frame, which goes before all.
+type Around = (&'static str, Option<String>, Cow<'static, [u8]>);
+
 /// What to write before and behind a text for the terminal of that device number; `None`: nothing,
 /// because no lines are drawn there. Without a part behind, `printed` is to be called after the text.
 /// Last comes the rest of a frame that the terminal has taken a part of: it goes before all of that.
 #[pyfunction]
-pub(crate) fn around_text(
-    device: u64,
-) -> Option<(&'static str, Option<String>, Cow<'static, [u8]>)> {
+pub(crate) fn around_text(device: u64) -> Option<Around> {
     if !draws_on(device) {
         return None;
     }
