@@ -62,9 +62,19 @@ def pictures(runs: list[dict[str, Any]]) -> str:
     return "\n\n".join(f"![{CAPTIONS[path.stem]}](pictures/{path.name})" for path in drawn)
 
 
+def without_samples(path: Path) -> dict[str, Any]:
+    """A run's document; what each round gave is taken out of the file."""
+    run: dict[str, Any] = json.loads(path.read_text())
+    for suite in run["suites"].values():
+        for figure in suite["figures"].values():
+            figure.pop("samples", None)
+    path.write_text(json.dumps(run, indent=1) + "\n")
+    return run
+
+
 if __name__ == "__main__":
-    run = json.loads((HERE / "figures.json").read_text())
-    processes = json.loads((HERE / "processes.json").read_text())
+    run = without_samples(HERE / "figures.json")
+    processes = without_samples(HERE / "processes.json")
     replace(ROOT / "README.md", markdown.overview(run))
     replace(HERE / "benchmarks.md", markdown.tables(run))
     replace(HERE / "benchmarks.md", markdown.tables(processes), "processes")

@@ -145,17 +145,19 @@ def _seen(*events: tuple[float, str]) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("frame", "lag_s"),
+    ("frame", "next_s", "lag_s"),
     [
-        ("7001/987654321", 1.5),
-        ("7000/987654321", 1.5),  # one item is on its way
-        ("\x1b[1m  7001 of 987654321", 1.5),
-        ("6999/987654321", 8.0),  # two items behind
-        ("90%", 8.0),
+        ("7001/987654321", 12.75, 1.5),
+        ("7000/987654321", 12.75, 1.5),  # one item is on its way
+        ("\x1b[1m  7001 of 987654321", 12.75, 1.5),
+        ("6999/987654321", 12.75, 1.75),  # two items behind
+        ("90%", 12.75, 1.75),
+        ("7001/987654321", 14.0, 3.0),  # right by chance, and then it stood still
+        ("7001/987654321", 17.5, 6.0),  # as above, and no time is left to see that it keeps up
     ],
 )
 def test_liveness_is_the_time_to_the_first_frame_with_the_true_count(
-    frame: str, lag_s: float
+    frame: str, next_s: float, lag_s: float
 ) -> None:
     seen = _seen(
         (10.0, "7000/987654321"),  # drawn before the slow-down
@@ -164,9 +166,13 @@ def test_liveness_is_the_time_to_the_first_frame_with_the_true_count(
         (12.0, "told 7001"),
         (12.0, "told  12.0\n"),
         (12.5, frame),
+        (12.7, "told 7002 12.7\n"),
+        (next_s, "7002/987654321"),
+        (next_s + 0.1, f"told 7003 {next_s + 0.1}\n"),
+        (next_s + 0.2, "7003/987654321"),
         (30.0, "told "),
     )
-    assert bench_liveness.lag_s(seen, 8.0) == lag_s
+    assert bench_liveness.lag_s(seen, 6.0) == lag_s
 
 
 def _document(**suites: dict[str, float]) -> dict[str, Any]:

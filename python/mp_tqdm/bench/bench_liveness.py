@@ -1,4 +1,4 @@
-"""How long after a slow-down a bar shows the true count again.
+"""How long after a slow-down a bar shows the true count again, and keeps up.
 
 A loop runs fast for a second, and then does an item each 0.3 s. Bars that decide by a number of
 items when to draw next, and take that number from the fast second, stand still for a while.
@@ -22,6 +22,9 @@ from mp_tqdm.bench.subject import Subject, Suite
 # Longer than the ten seconds after which a thread of tqdm looks whether a bar stands still.
 PATIENCE_S = 25
 QUICK_PATIENCE_S = 6
+
+# Three items.
+_KEEPS_UP_S = 0.9
 
 # No bar gets there; in what a bar writes it says which number before it is the count.
 _TOTAL = 987_654_321
@@ -149,21 +152,29 @@ def lag_s(seen: Iterator[_Seen], patience_s: float) -> float:
     """Seconds from the slow-down to the first frame with the true count, `patience_s` at most.
 
     True is a count that lacks no item but the last: some bars count an item when it is begun, some
-    when it is done, and one may be done while the frame is on its way.
+    when it is done, and one may be done while the frame is on its way. A bar that stands still may
+    be right by chance, for one frame: the next item must be shown within `_KEEPS_UP_S`.
     """
     done, slow_since = 0, None
     notes, shown = b"", b""
+    first_s, first_count = 0.0, None
     for time_s, is_frame, data in seen:
         if is_frame:
             shown = (shown + data)[-4096:]
             counts = _COUNTS.findall(shown)
-            if slow_since is not None and counts and int(counts[-1]) >= done - 1:
-                return max(0.0, time_s - slow_since)
+            count = int(counts[-1]) if counts else 0
+            is_true = slow_since is not None and count > 0 and count >= done - 1
+            if is_true and first_count is not None and count > first_count:
+                if time_s - first_s <= _KEEPS_UP_S:
+                    return max(0.0, first_s - (slow_since or 0.0))
+                first_count = None
+            if is_true and first_count is None:
+                first_s, first_count = time_s, count
         elif data:
             *whole, notes = (notes + data).split(b"\n")
             for note in whole:
-                count, told_s = note.split()
-                done = int(count)
+                number, told_s = note.split()
+                done = int(number)
                 slow_since = float(told_s) if slow_since is None else slow_since
         if slow_since is not None and time_s - slow_since > patience_s:
             return patience_s
