@@ -130,6 +130,31 @@ def test_bars_of_both_end_whole_on_one_screen(
         assert [line for line in lines if line.startswith("inner: 100%") and "20/20" in line], lines
 
 
+@pytest.mark.parametrize("order", ["theirs outside", "derived outside", "ours outside"])
+def test_inner_bars_of_the_other_kind_leave_a_line_each(
+    terminal: Terminal, program: Program, order: str
+) -> None:
+    source = """
+        import sys, time
+        from mp_tqdm import mp_tqdm, patch
+        from tqdm import tqdm
+
+        outer, inner = (mp_tqdm, tqdm) if sys.argv[1] == "ours outside" else (tqdm, mp_tqdm)
+        if sys.argv[1] == "derived outside":
+            outer = type("Derived", (tqdm,), {})
+            patch()  # which does not change what was derived before
+            assert not issubclass(outer, mp_tqdm)
+        for _ in outer(range(3), desc="outer"):
+            for _ in inner(range(5), desc="inner"):
+                time.sleep(0.04)
+        print("after")
+    """
+    terminal.start(program(source, order))
+    assert terminal.wait() == 0
+    lines = [" ".join(line.split()[:2]).split("|")[0] for line in terminal.lines() if line]
+    assert lines == ["inner: 100%"] * 3 + ["outer: 100%", "after"], terminal.text()
+
+
 @pytest.mark.once
 @pytest.mark.parametrize("where", ["a terminal", "a pipe", "memory"])
 def test_ten_thousand_bars_leave_nothing_behind(

@@ -73,7 +73,9 @@ def test_floats_add_up_and_what_is_no_number_is_named() -> None:
     assert "1.75it [" in said
 
 
-@pytest.mark.parametrize("options", [["--no-such-option"], ["--bytes", "--update"]], ids=str)
+@pytest.mark.parametrize(
+    "options", [["--no-such-option"], ["--bytes", "--update"], ["--total", "x"]], ids=str
+)
 def test_wrong_options_are_named_and_the_data_passes(options: list[str]) -> None:
     code, output, said = pipe("mp_tqdm pipe", LINES, *options)
     assert (code, output) == (2, LINES)

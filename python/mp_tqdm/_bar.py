@@ -270,7 +270,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             return native.close(leave)
         from mp_tqdm import _stock
 
-        with _stock.pause():
+        with _stock.pause(None if leave is False else getattr(self, "fp", None)):
             return native.close(leave)
 
     def _suggest(self, reduction: str) -> None:

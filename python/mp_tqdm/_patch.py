@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # What was bound where, to be bound again: module, name, object.
 _before: list[tuple[ModuleType, str, Any]] = []
+# tqdm's own class, while it is replaced.
+original: Any = None
 # The modules of tqdm whose bars and ranges are replaced; those of other screens (`rich`, `tk`, ...)
 # and the notebook's derive from the first, and so from this package's bar.
 _CLASSES = {"tqdm.std": "tqdm", "tqdm.asyncio": "tqdm_asyncio", "tqdm.auto": "tqdm"}
@@ -26,6 +28,7 @@ _RANGES = {"tqdm.std": "trange", "tqdm.asyncio": "tarange", "tqdm.auto": "trange
 
 def patch() -> bool:
     """See `mp_tqdm.patch`."""
+    global original  # noqa: PLW0603 - as `_before`, the state of the process
     if _before:
         return True
     try:
@@ -34,7 +37,8 @@ def patch() -> bool:
         import tqdm.std
     except ModuleNotFoundError:
         return False
-    replacements = _replacements(tqdm.std.tqdm)
+    original = tqdm.std.tqdm
+    replacements = _replacements(original)
     for module in list(sys.modules.values()):
         if not _is_ours(module):
             _rebind(module, replacements)
@@ -43,6 +47,8 @@ def patch() -> bool:
 
 def unpatch() -> None:
     """See `mp_tqdm.unpatch`."""
+    global original  # noqa: PLW0603
+    original = None
     while _before:
         module, name, value = _before.pop()
         setattr(module, name, value)

@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import sys
-
-from mp_tqdm._together import Instances
+from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,10 +29,11 @@ _NOTHING = _Nothing()
 
 
 def _tqdm() -> Any:
-    """Its class, where that is loaded and has bars open; `None` otherwise, or if it is patched."""
+    """Its class, where that is loaded and has bars open; `None` otherwise."""
     cls = getattr(sys.modules.get("tqdm.std"), "tqdm", None)
-    bars = getattr(cls, "_instances", None)
-    return cls if bars and type(bars) is not Instances else None
+    # Where it is patched there may be bars yet, of classes that were derived from it before.
+    cls = getattr(sys.modules.get("mp_tqdm._patch"), "original", None) or cls
+    return cls if getattr(cls, "_instances", None) else None
 
 
 def made_room(stream: Any) -> Any:
@@ -42,21 +42,36 @@ def made_room(stream: Any) -> Any:
     return _NOTHING if cls is None else cls.external_write_mode(file=stream)
 
 
-def pause() -> Any:
-    """A context in which none of its bars draws: they do so in several writes."""
+def pause(stream: Any) -> Any:
+    """A context in which none of its bars draws, which they do in several writes.
+
+    Args:
+        stream: Where a line is about to come that stays: its bars are off it meanwhile. `None`: no
+            such line comes.
+    """
     cls = _tqdm()
     lock = None if cls is None else getattr(cls.get_lock(), "th_lock", None)
-    return _NOTHING if lock is None else _Pause(lock)
+    return _NOTHING if lock is None else _Pause(cls, lock, stream)
 
 
 class _Pause:
-    def __init__(self, lock: Any) -> None:
+    def __init__(self, cls: Any, lock: Any, stream: Any) -> None:
+        self._cls = cls
         self._lock = lock
+        self._stream = stream
         self._has_lock = False
+        self._room: Any = _NOTHING
 
     def __enter__(self) -> None:
         self._has_lock = self._lock.acquire(timeout=_PATIENCE_S)
+        if self._has_lock and self._stream is not None:
+            room = self._cls.external_write_mode(file=self._stream, nolock=True)
+            with suppress(Exception):  # the stream may be closed or broken
+                room.__enter__()
+                self._room = room
 
     def __exit__(self, *_error: object) -> None:
+        with suppress(Exception):
+            self._room.__exit__(None, None, None)
         if self._has_lock:
             self._lock.release()
