@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mp_tqdm.bench import available, bench_iterate, bench_liveness, command, floor, markdown
+from mp_tqdm.bench import (
+    available,
+    bench_iterate,
+    bench_liveness,
+    bench_unread,
+    command,
+    floor,
+    markdown,
+)
 from mp_tqdm.bench.measure import Effort, measure
 from mp_tqdm.bench.suites import SUITES
 from mp_tqdm.bench.worker import OutOfTimeError
@@ -173,6 +181,21 @@ def test_liveness_is_the_time_to_the_first_frame_with_the_true_count(
         (30.0, "told "),
     )
     assert bench_liveness.lag_s(seen, 6.0) == lag_s
+
+
+@pytest.mark.once
+def test_who_writes_to_an_unread_terminal_waits_as_long_as_nobody_reads_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bench_unread, "PATIENCE_S", 0.5)
+    begin = time.monotonic()
+    writes = "fill(); os.write(2, b'frame'); tell(time.monotonic())"
+    told, end = bench_unread.told(bench_unread._FILL + writes)
+    assert begin + 0.5 <= told <= end
+    subjects = {subject.name: subject for subject in bench_unread.EXIT_SUITE.subjects}
+    monkeypatch.setattr(bench_unread, "PATIENCE_S", 60.0)
+    for name in ("no bar", "mp_tqdm", "mp_tqdm, 20 bars"):
+        assert 0 < subjects[name].run(1) < 60
 
 
 def _document(**suites: dict[str, float]) -> dict[str, Any]:

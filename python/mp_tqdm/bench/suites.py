@@ -16,6 +16,7 @@ from mp_tqdm.bench import (
     bench_tails,
     bench_tokenising,
     bench_training,
+    bench_unread,
     bench_update,
 )
 
@@ -32,6 +33,8 @@ SUITES = {
         bench_memory.SEGMENT_SUITE,
         *bench_output.SUITES,
         bench_liveness.SUITE,
+        bench_unread.UNREAD_SUITE,
+        bench_unread.EXIT_SUITE,
         bench_processes.SUITE,
         bench_processes.OWNER_SUITE,
         bench_processes.FORK_SUITE,
