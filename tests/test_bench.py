@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
 import time
 from importlib.metadata import PackageNotFoundError
@@ -74,6 +76,20 @@ def test_a_quick_run_prints_a_table_and_writes_it_as_json_and_markdown(tmp_path:
     assert segment["left_out"] == {}
     assert segment["figures"]["mp_tqdm"]["median"] == 1024
     assert "| mp_tqdm | 1,024 | 1,024 |" in tables.read_text()
+
+
+@pytest.mark.once
+def test_an_interrupted_run_writes_what_it_has_measured_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "costs.json"
+    command = [*BENCH, "segment", "log-hour", "--json", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        for line in program.stdout:
+            if line.startswith("mp_tqdm "):
+                break  # the next suite takes two minutes
+        program.send_signal(signal.SIGINT)
+        assert program.wait(20) == 130
+    assert list(json.loads(path.read_text())["suites"]) == ["segment"]
 
 
 @pytest.mark.once

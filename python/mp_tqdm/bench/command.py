@@ -20,7 +20,7 @@ from mp_tqdm.bench.available import DebugBuildError, why_missing
 from mp_tqdm.bench.measure import Effort, Measured, measure
 from mp_tqdm.bench.subject import Subject, Suite
 from mp_tqdm.bench.suites import SUITES
-from mp_tqdm.bench.targets import verdicts
+from mp_tqdm.bench.targets import Verdict, verdicts
 from mp_tqdm.bench.terminal import drained_terminal
 
 _EXAMPLES = """examples:
@@ -72,16 +72,22 @@ def main(arguments: Sequence[str]) -> int:
     os.environ["TERM"] = "xterm-256color"
     machine = report.machine()
     print(*report.header(machine), "", sep="\n")
+    measured: list[Measured] = []
+    judged: list[Verdict] = []
     try:
         with drained_terminal() as shown:
-            measured = list(_measured(options, begin, shown))
+            for found in _measured(options, begin, shown):
+                measured.append(found)
+                print(*report.table(found), "", sep="\n", file=shown, flush=True)
     except DebugBuildError as error:
         print(f"refused: {error}", file=sys.stderr)
         return 2
     finally:
         prepared.close()
-    judged = list(verdicts({one.suite.name: one.figures for one in measured}))
-    _write(report.document(machine, measured, judged, is_quick=options.quick), options)
+        # Also of a run that was interrupted: what it has measured took its time.
+        if measured:
+            judged += verdicts({one.suite.name: one.figures for one in measured})
+            _write(report.document(machine, measured, judged, is_quick=options.quick), options)
     failed = any(one.failed for one in measured)
     if not options.check:
         return int(failed)
@@ -93,7 +99,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _measured(options: argparse.Namespace, begin: float, shown: TextIO) -> Iterator[Measured]:
-    """Run the suites, and show the table of each."""
+    """Run the suites."""
     left = [SUITES[name] for name in options.suites or SUITES]
     while left:
         effort = _quick_effort(left, begin) if options.quick else Effort(ROUNDS, ROUND_S)
@@ -109,9 +115,7 @@ def _measured(options: argparse.Namespace, begin: float, shown: TextIO) -> Itera
         if {subject.name for subject in subjects} - {suite.baseline}:
             tell = partial(print, file=shown) if options.verbose else lambda _: None
             found = measure(suite, subjects, effort, tell)
-        found = Measured(suite, found.figures, missing | {**found.left_out}, found.failed)
-        print(*report.table(found), "", sep="\n", file=shown, flush=True)
-        yield found
+        yield Measured(suite, found.figures, missing | {**found.left_out}, found.failed)
 
 
 def _why_left_out(suite: Suite, subject: Subject, options: argparse.Namespace) -> str:
