@@ -1,7 +1,7 @@
 """A terminal that nobody reads: what it costs a loop, and how it holds up the end of a program.
 
-It is full before the first bar opens, or before the bars close; after three seconds it is read. Who
-waits for it takes so long.
+It is full when the loop begins, or before the bars close; after three seconds it is read. Who waits
+for it takes so long.
 """
 
 import contextlib
@@ -28,51 +28,52 @@ _FILL = """
 import os, sys, time
 
 def fill():
-    # By an open file of its own: whether it blocks is none of the bars'.
+    # By an open file of its own: whether it blocks is none of the bars'. The kernel moves what it
+    # took on to another buffer, and has room again.
     terminal = os.open("/proc/self/fd/2", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
-    for size in (1024, 1):
+    has_room = True
+    while has_room:
+        has_room = False
         try:
             while True:
-                os.write(terminal, b"." * size)
+                os.write(terminal, b".")
+                has_room = True
         except BlockingIOError:
-            pass
+            time.sleep(0.02)
     os.close(terminal)
 
 def tell(number):
     os.write(1, str(number).encode())
 """
 
-# From before the first bar to the last item. A bar's end belongs to the other suite.
+# From the first item to the last; the end of a bar belongs to the other suite.
 _LOOP = (
     _FILL
     + """
 def items():
+    fill()
+    begin = time.perf_counter()
     yield from range(int(sys.argv[1]))
     tell(time.perf_counter() - begin)
 
 def loop(items):
     for _ in items:
         sum(range(1000))
-
-fill()
 """
 )
 _LOOPS = {
-    "no bar": "begin = time.perf_counter(); loop(items())",
+    "no bar": "loop(items())",
     "mp_tqdm": """
 from mp_tqdm import mp_tqdm
-begin = time.perf_counter()
 loop(mp_tqdm(items(), total=int(sys.argv[1])))
 """,
     "tqdm": """
 from tqdm import tqdm
-begin = time.perf_counter()
 loop(tqdm(items(), total=int(sys.argv[1])))
 """,
     "rich": """
 from rich.console import Console
 from rich.progress import Progress
-begin = time.perf_counter()
 with Progress(console=Console(stderr=True)) as progress:
     loop(progress.track(items(), total=int(sys.argv[1])))
 """,
