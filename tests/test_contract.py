@@ -382,6 +382,26 @@ def test_a_parent_that_waits_for_its_pool_is_drawn_all_the_same(method: str, pro
     assert process.stdout.split() == ["True", "True"], process.stderr
 
 
+def test_nobody_is_warned_of_a_fork_while_python_code_draws(program: Any) -> None:
+    process = programs.run(
+        program(
+            """
+            import io, os, threading
+            from mp_tqdm import mp_tqdm
+            with mp_tqdm(total=4, file=io.StringIO()) as bar:
+                for _ in range(50):
+                    child = os.fork()
+                    if child == 0:
+                        os._exit(0)
+                    os.waitpid(child, 0)
+                print([thread.name for thread in threading.enumerate()])
+            """,
+            options=("-W", "always"),
+        )
+    )
+    assert (process.stdout, process.stderr) == ("['MainThread', 'mp-tqdm-monitor']\n", "")
+
+
 def test_a_pickled_bar_counts_and_is_in_no_set() -> None:
     with mp_tqdm(total=4, file=io.StringIO()) as bar:
         copy = pickle.loads(pickle.dumps(bar))  # noqa: S301 - our own

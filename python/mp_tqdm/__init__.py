@@ -86,7 +86,7 @@ def patch() -> bool:
 
 
 def unpatch() -> None:
-    """Gives tqdm's names back. Bars that are open stay open."""
+    """Gives tqdm's names back, but to modules that took them meanwhile. Bars stay open."""
     from mp_tqdm import _patch
 
     _patch.unpatch()

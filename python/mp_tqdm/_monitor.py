@@ -16,7 +16,7 @@ import atexit
 import contextlib
 import os
 from threading import Event, Thread, current_thread
-from time import time
+from time import sleep, time
 
 from mp_tqdm._lock import for_drawing
 
@@ -144,9 +144,19 @@ def _before_fork() -> None:
         monitor.was_killed.set()
         if monitor is not current_thread():
             monitor.join(_STOP_LIMIT_S)
+            _await_end(monitor)
 
 
-def _after_fork_in_parent() -> None:
+def _await_end(thread: Thread) -> None:
+    """Waits until a joined thread is gone: CPython 3.12 asks the kernel, and warns of it."""
+    until = time() + _STOP_LIMIT_S
+    here = f"/proc/self/task/{thread.native_id}"
+    while not thread.is_alive() and os.path.exists(here) and time() < until:
+        sleep(0.0001)
+
+
+def resume() -> None:
+    """Watches again after a fork; called from where the renderer comes back, which knows when."""
     cls = _bar_class()
     if any(getattr(bar, "_painter", None) is not None for bar in cls._instances):
         attend(cls)
@@ -156,8 +166,4 @@ def _after_fork_in_child() -> None:
     _bar_class().monitor = None
 
 
-os.register_at_fork(
-    before=_before_fork,
-    after_in_parent=_after_fork_in_parent,
-    after_in_child=_after_fork_in_child,
-)
+os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)

@@ -70,10 +70,17 @@ pub(crate) fn is_forking(py: Python<'_>) -> bool {
     is_inside
 }
 
-/// Draws again after a fork.
+/// Draws again after a fork: the renderer, and the thread that looks after bars of Python code where
+/// that was ever started.
 pub(crate) fn resume(py: Python<'_>) {
     if let Some(process) = hot::process() {
         py.detach(|| process.stage.after_fork(process));
+    }
+    let loaded = py.import("sys").and_then(|sys| sys.getattr("modules"));
+    if let Ok(monitor) = loaded.and_then(|loaded| loaded.get_item("mp_tqdm._monitor"))
+        && let Err(error) = monitor.call_method0("resume")
+    {
+        error.write_unraisable(py, None);
     }
 }
 
