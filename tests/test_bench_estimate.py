@@ -7,7 +7,16 @@ import statistics
 
 import pytest
 
-from mp_tqdm.bench.estimate import Interval, above, bootstrap, percentile, slow_down, tail, tails
+from mp_tqdm.bench.estimate import (
+    Interval,
+    above,
+    beside,
+    bootstrap,
+    percentile,
+    slow_down,
+    tail,
+    tails,
+)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +66,12 @@ def test_a_slow_down_without_processor_times_says_nothing_of_them() -> None:
         "time": 3.0,
         "wall time, %": Interval(50.0, 50.0, 50.0),
     }
+
+
+def test_what_was_measured_side_by_side_needs_no_baseline() -> None:
+    columns = beside([(2.2, 2.0), (4.4, 4.0), (1.1, 1.0)], None)
+    assert columns["time"] == 2.2
+    assert columns["processor time, %"] == pytest.approx((10, 10, 10))
 
 
 def test_one_round_gives_no_interval() -> None:

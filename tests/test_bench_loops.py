@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mp_tqdm.bench import prepared
+from mp_tqdm.bench.at_once import at_once
 from mp_tqdm.bench.estimate import part
 from mp_tqdm.bench.measure import Effort, measure
 from mp_tqdm.bench.suites import SUITES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mp_tqdm.bench.measure import Measured
 
@@ -70,6 +71,25 @@ def test_a_crew_is_timed_over_all_its_items() -> None:
     # Some microseconds of 2,948,390 items, of which the run did a few.
     assert processor > 2_948_390 * 1e-6
     assert wall > 0
+
+
+@pytest.mark.once
+def test_half_of_a_crew_reports_and_half_does_not() -> None:
+    (figure,) = measured("halves", "mp_tqdm report_progress()").figures.values()
+    reporting, silent = (part(figure.samples[0], place) for place in (0, 1))
+    assert min(reporting, silent) > 0.5, "some microseconds a line"
+    # The reports of the reporting half were all there, else the subject had failed.
+    assert figure.value("processor time, %") == pytest.approx(100 * (reporting / silent - 1))
+
+
+@pytest.mark.once
+def test_a_process_that_fails_is_told_of() -> None:
+    def fail(wait: Callable[[], object]) -> None:
+        del wait
+        raise SystemExit(3)
+
+    with pytest.raises(RuntimeError, match="1 of 2 processes failed"):
+        at_once([fail, lambda wait: wait()])
 
 
 @pytest.mark.once

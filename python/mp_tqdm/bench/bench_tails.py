@@ -9,14 +9,13 @@ core. Nothing is taken off the figures.
 from __future__ import annotations
 
 import mmap
-import multiprocessing
-import os
 import time
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mp_tqdm.bench import crew
+from mp_tqdm.bench.at_once import at_once
 from mp_tqdm.bench.estimate import tail, tails
 from mp_tqdm.bench.subject import Subject, Suite
 
@@ -108,47 +107,26 @@ METHODS: dict[str, Callable[[int], AbstractContextManager[Counting]]] = {
 }
 
 
-def _process(gate: int, opener: int, ready: int, durations: Any, opening: Opening) -> None:
-    os.close(opener)
-    with opening() as update:
-        if update is not None:
-            update(1)
-        os.write(ready, b".")
-        os.read(gate, 1)  # until the other end is closed
-        _times(durations, update)
-
-
 def run(method: str, calls: int) -> tuple[float, ...]:
     """The tail of so many calls of each process, in seconds of all of its calls.
 
     Raises:
         RuntimeError: A process failed, or calls were not counted.
     """
-    fork = multiprocessing.get_context("fork")
     durations = memoryview(mmap.mmap(-1, 8 * PROCESSES * calls)).cast("q")
     expected = PROCESSES * (calls + 1)
+
+    def count(opening: Opening, begin: int, wait: Callable[[], object]) -> None:
+        with opening() as update:
+            if update is not None:
+                update(1)
+            wait()
+            _times(durations[begin : begin + calls], update)
+
     with METHODS[method](expected) as (opening, total):
-        # Nobody writes into the gate: its closing opens it.
-        (gate, opener), (told, ready) = os.pipe(), os.pipe()
-        processes = [
-            fork.Process(
-                target=_process,
-                args=(gate, opener, ready, durations[begin : begin + calls], opening),
-            )
-            for begin in range(0, len(durations), calls)
-        ]
-        for process in processes:
-            process.start()
-        os.close(ready)
-        for _ in processes:
-            os.read(told, 1)
-        os.close(opener)
-        for process in processes:
-            process.join()
-        os.close(gate)
-        os.close(told)
+        at_once([partial(count, opening, begin) for begin in range(0, len(durations), calls)])
         counted = total()
-    if counted != expected or any(process.exitcode for process in processes):
+    if counted != expected:
         raise RuntimeError(f"{method}: {counted} of {expected} calls were counted")
     return tuple(nanoseconds / 1e9 * calls for nanoseconds in tail(durations.tolist()))
 

@@ -99,7 +99,6 @@ def _step(width: int, outputs: int, batch: int) -> Callable[[], object]:
 # Input and output features and examples of a step that takes so long on one core of 2020.
 STEPS = {"50 µs": (32, 1, 8), "1 ms": (256, 256, 256)}
 
-
 # A second of what it imports is imported by the first step.
 PREPARE = """
 import torch, torch.utils.data

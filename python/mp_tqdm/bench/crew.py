@@ -21,9 +21,10 @@ from mp_tqdm.bench.clocks import processor_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import TypeAlias
 
     # What a worker calls for each item, and what gives the sum at the end.
-    Counting = tuple[Callable[..., object], Callable[[], float]]
+    Counting: TypeAlias = tuple[Callable[..., object], Callable[[], float]]
 
 # Some microseconds of work, as the first step of any tokeniser takes.
 LINE = "It is a truth universally acknowledged that a progress bar must be in want of a loop. " * 2
@@ -106,7 +107,8 @@ def _distributed(items: int, workers: int) -> Iterator[Counting]:
         yield add, lambda: float(bar.get_cum_steps())
 
 
-def _work(items: int, report: Callable[[], object] | None) -> None:
+def work(items: int, report: Callable[[], object] | None) -> None:
+    """Split so many lines, and report each."""
     line, split = LINE, tokens
     if report is None:
         for _ in range(items):
@@ -120,7 +122,7 @@ def _work(items: int, report: Callable[[], object] | None) -> None:
 def _worker(gate: int, opener: int, items: int, report: Callable[[], object] | None) -> None:
     os.close(opener)
     os.read(gate, 1)  # until the other end is closed
-    _work(items, report)
+    work(items, report)
 
 
 def shares(items: int, workers: int) -> list[int]:
@@ -179,7 +181,7 @@ def run_ray(workers: int, items: int) -> tuple[float]:
 
     class Worker:
         def work(self, items: int, progress: Any) -> None:
-            _work(items, lambda: ray.get(progress.update.remote(1)))
+            work(items, lambda: ray.get(progress.update.remote(1)))
 
     progress = ray.remote(Progress).remote()
     crew = [ray.remote(Worker).remote() for _ in range(workers)]

@@ -57,7 +57,19 @@ def slow_down(own: Sequence[Sample], base: Sequence[Sample] | None) -> Columns:
             break
         pairs = zip(own, base, strict=True)
         percent = [100 * (part(sample, place) / part(bare, place) - 1) for sample, bare in pairs]
-        columns[name] = bootstrap(percent) if len(percent) > 1 else percent[0]
+        columns[name] = _estimate(percent)
+    return columns
+
+
+def beside(own: Sequence[Sample], base: Sequence[Sample] | None) -> Columns:
+    """The time, and by how many percent it is longer than one that was taken at the same moment.
+
+    A sample is both times. The estimate is made as that of `slow_down`.
+    """
+    del base
+    both = [(part(sample, 0), part(sample, 1)) for sample in own]
+    columns: dict[str, Column] = {"time": statistics.median(_firsts(own))}
+    columns["processor time, %"] = _estimate([100 * (ours / bare - 1) for ours, bare in both])
     return columns
 
 
@@ -109,6 +121,10 @@ def bootstrap(values: Sequence[float]) -> Interval:
 def part(sample: Sample, place: int) -> float:
     """One figure of a sample."""
     return sample[place] if isinstance(sample, tuple) else sample
+
+
+def _estimate(values: Sequence[float]) -> Column:
+    return bootstrap(values) if len(values) > 1 else values[0]
 
 
 def _firsts(samples: Sequence[Sample]) -> list[float]:

@@ -27,7 +27,7 @@ exec(sys.argv[2], {})
 while True:
     named, descriptors, _, _ = socket.recv_fds(asked, 4096, 1)
     if not named:
-        sys.exit()
+        os._exit(0)
     pid = os.fork()
     if not pid:
         break
