@@ -33,6 +33,9 @@ SUITES = {
         bench_memory.SUITE,
         bench_memory.SEGMENT_SUITE,
         *bench_output.SUITES,
+        *bench_training.SUITES,
+        bench_dataloader.SUITE,
+        bench_tokenising.SUITE,
         bench_liveness.SUITE,
         bench_unread.UNREAD_SUITE,
         bench_unread.EXIT_SUITE,
@@ -42,9 +45,6 @@ SUITES = {
         bench_crew.SUITE,
         bench_halves.SUITE,
         bench_tails.SUITE,
-        *bench_training.SUITES,
-        bench_dataloader.SUITE,
-        bench_tokenising.SUITE,
         bench_ray.SUITE,
     )
 }
