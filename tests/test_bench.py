@@ -120,6 +120,7 @@ def test_without_a_compiler_the_floor_is_left_out_and_the_loop_is_timed_all_the_
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sysconfig.get_config_var", {"CC": "gcc -pthread"}.get)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delitem(sys.modules, "floor", raising=False)
     assert available.why_missing(floor.PACKAGE).startswith("a C compiler is missing")
