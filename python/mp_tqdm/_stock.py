@@ -7,6 +7,8 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
+from mp_tqdm._together import Instances
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -33,7 +35,9 @@ def _tqdm() -> Any:
     cls = getattr(sys.modules.get("tqdm.std"), "tqdm", None)
     # Where it is patched there may be bars yet, of classes that were derived from it before.
     cls = getattr(sys.modules.get("mp_tqdm._patch"), "original", None) or cls
-    return cls if getattr(cls, "_instances", None) else None
+    bars = getattr(cls, "_instances", None)
+    # A stand-in under tqdm's name has this package's own.
+    return cls if bars and type(bars) is not Instances else None
 
 
 def made_room(stream: Any) -> Any:
