@@ -42,4 +42,5 @@ SUITE = Suite(
     unit="ms",
     scale=1e3,
     repetitions=3,
+    quick_repetitions=1,
 )

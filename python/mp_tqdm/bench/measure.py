@@ -207,7 +207,8 @@ class _Run:
             seconds = part(answer, 0)
             if seconds >= _CALIBRATION_S:
                 break
-            count *= 4
+            # The opening of a bar is not in it, and may take longer than the calls.
+            count *= max(4, min(256, int(_CALIBRATION_S / max(seconds, 1e-9))))
         wanted = max(1, round(count * self._effort.round_s / seconds))
         self._repetitions[worker.subject.name] = wanted
 
