@@ -353,6 +353,10 @@ def test_in_a_stall_rate_and_time_left_are_unknown_until_it_goes_on(
         program("""
             import time
             from mp_tqdm import mp_tqdm
+            around = mp_tqdm(total=9, desc="around", mininterval=0.02)
+            for _ in range(4):
+                around.update()
+                time.sleep(0.1)
             bar = mp_tqdm(total=100, desc="work", mininterval=0.02)
             for _ in range(40):
                 bar.update()
@@ -366,6 +370,8 @@ def test_in_a_stall_rate_and_time_left_are_unknown_until_it_goes_on(
     )
     figures = r"40/100 \[00:\d\d<\?, \?it/s, nothing for \d+s\]"
     terminal.wait_for(lambda screen: re.search(figures, screen.text()) is not None)
+    # What counts inside a bar is its work.
+    assert re.search(r"around: .* 4/9 \[00:\d\d<00:\d\d, [^,]*it/s\]", terminal.text())
     terminal.press(b"\n")
     figures = r"90/100 \[00:\d\d<00:\d\d, +\d+\.\d\dit/s\]"
     terminal.wait_for(lambda screen: re.search(figures, screen.text()) is not None)

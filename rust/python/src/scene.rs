@@ -116,7 +116,7 @@ impl Scene {
                 row.ended = ended;
                 let is_workers = group.view.has(BY_WORKERS);
                 match ended {
-                    None => self.stalls.note(&mut row, now_s),
+                    None => self.stalls.look(&row, group.view.identity.path, now_s),
                     Some(Ended::Keep) if first && is_workers && row.note.is_empty() => {
                         row.note = workers(&group.cells).unwrap_or_default();
                     }
@@ -130,6 +130,11 @@ impl Scene {
         let shown: HashSet<u64> = picture.rows.iter().map(|(_, _, row)| row.id).collect();
         self.said.retain(|id, _| shown.contains(id));
         self.stalls.keep(&shown);
+        for (_, _, row) in &mut picture.rows {
+            if row.ended.is_none() {
+                self.stalls.note(row, now_s);
+            }
+        }
         let interval_s = interval_s.clamp(SHORTEST_INTERVAL_S, 3600.0);
         picture.interval = Duration::from_secs_f64(interval_s);
         picture

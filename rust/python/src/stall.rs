@@ -16,46 +16,82 @@ const WEIGHT: f64 = 0.3;
 pub(crate) struct Stalls(HashMap<u64, Pace>);
 
 struct Pace {
+    /// Where in the program the bar was opened.
+    path: u64,
+    start_s: f64,
     n: Number,
     moved_s: f64,
+    /// When it was last seen before it moved: the count came after that.
+    before_s: f64,
+    seen_s: f64,
+    /// When others were last open inside it.
+    around_s: f64,
     /// Known from the second gap on: the first one has the start of the work in it.
     usual_s: Option<f64>,
     moves: u32,
 }
 
+impl Pace {
+    /// Whether a bar is told of by this one: it was opened since the other's last count, and elsewhere
+    /// in the program, so that it is no other turn of the same.
+    fn is_inside(&self, other: &Self) -> bool {
+        self.path != other.path && self.start_s >= other.before_s
+    }
+}
+
 impl Stalls {
-    /// Looks at a row that is drawn at `now_s`. Where nothing was counted for long it says so in the
-    /// row's note, and takes away what was learned while it moved: nobody knows when it goes on.
-    pub(crate) fn note(&mut self, row: &mut Row, now_s: f64) {
+    /// Looks at a row that is drawn at `now_s`, of a bar that was opened at `path`.
+    pub(crate) fn look(&mut self, row: &Row, path: u64, now_s: f64) {
         let pace = self.0.entry(row.id).or_insert(Pace {
+            path,
+            start_s: row.start_s,
             n: row.n,
             moved_s: now_s,
+            before_s: now_s,
+            seen_s: now_s,
+            around_s: now_s,
             usual_s: None,
             moves: 0,
         });
-        let still_s = now_s - pace.moved_s;
         if pace.n != row.n {
             if pace.moves > 0 {
-                let usual_s = pace.usual_s.unwrap_or(still_s);
-                pace.usual_s = Some(usual_s + WEIGHT * (still_s - usual_s));
+                let gap_s = now_s - pace.moved_s;
+                let usual_s = pace.usual_s.unwrap_or(gap_s);
+                pace.usual_s = Some(usual_s + WEIGHT * (gap_s - usual_s));
             }
             pace.moves += 1;
-            (pace.n, pace.moved_s) = (row.n, now_s);
+            (pace.n, pace.moved_s, pace.before_s) = (row.n, now_s, pace.seen_s);
+        }
+        pace.seen_s = now_s;
+    }
+
+    /// Once all rows were looked at: where nothing was counted for long, says so in the row's note, and
+    /// takes away what was learned while it moved: nobody knows when it goes on. A bar with others
+    /// inside it says nothing: their counts are the work.
+    pub(crate) fn note(&mut self, row: &mut Row, now_s: f64) {
+        let is_around = |pace: &Pace| self.0.values().any(|other| other.is_inside(pace));
+        let is_around = self.0.get(&row.id).is_some_and(is_around);
+        let Some(pace) = self.0.get_mut(&row.id) else {
             return;
+        };
+        if is_around {
+            pace.around_s = now_s;
         }
         let is_done = row
             .total
             .is_some_and(|total| row.n.as_f64() >= total.as_f64());
-        let Some(usual_s) = pace.usual_s.filter(|_| !is_done) else {
+        let still_s = now_s - pace.moved_s.max(pace.around_s);
+        let is_usual = pace
+            .usual_s
+            .is_none_or(|usual_s| still_s <= USUAL_GAPS * usual_s);
+        if is_done || is_usual || still_s < SILENT_S {
             return;
-        };
-        if still_s >= SILENT_S && still_s > USUAL_GAPS * usual_s {
-            if !row.note.is_empty() {
-                row.note.push_str(", ");
-            }
-            row.note.push_str(&format!("nothing for {still_s:.0}s"));
-            (row.rate, row.remaining_s) = (Some(0.0), None);
         }
+        if !row.note.is_empty() {
+            row.note.push_str(", ");
+        }
+        row.note.push_str(&format!("nothing for {still_s:.0}s"));
+        (row.rate, row.remaining_s) = (Some(0.0), None);
     }
 
     /// For how long none of these rows has moved; that begins anew. `None` where none is drawn.
@@ -89,6 +125,7 @@ mod tests {
             let mut row = Row::new(1, n.into(), 0.0, Arc::clone(&style));
             row.total = Some(10.into());
             row.remaining_s = Some(3.0);
+            stalls.look(&row, 1, f64::from(second));
             stalls.note(&mut row, f64::from(second));
             let expected = if row.note.is_empty() {
                 (None, Some(3.0))
@@ -108,6 +145,35 @@ mod tests {
         let said = notes(&[1, 2, 3, 4], 11);
         let expected = [5, 6, 7].map(|still| (4 + still, format!("nothing for {still}s")));
         assert_eq!(said, expected);
+    }
+
+    /// What an outer bar, that counts at 1, 2, 3 and 4 s, says at 40 s, beside one of that start and end.
+    fn beside(path: u64, start_s: f64, end_s: f64) -> String {
+        let mut stalls = Stalls::default();
+        let style = Arc::new(Style::default());
+        let mut note = String::new();
+        for second in 0..=40 {
+            let now_s = f64::from(second);
+            let mut outer = Row::new(1, i64::from(second.min(4)).into(), 0.0, Arc::clone(&style));
+            stalls.look(&outer, 1, now_s);
+            if now_s >= start_s && now_s < end_s {
+                let other = Row::new(2, i64::from(second).into(), start_s, Arc::clone(&style));
+                stalls.look(&other, path, now_s);
+            }
+            let shown = if now_s < end_s { vec![1, 2] } else { vec![1] };
+            stalls.keep(&shown.into_iter().collect());
+            stalls.note(&mut outer, now_s);
+            note = outer.note;
+        }
+        note
+    }
+
+    #[test]
+    fn a_bar_around_others_leaves_it_to_them() {
+        assert_eq!(beside(2, 3.5, 99.0), "", "opened after the last count");
+        assert_eq!(beside(2, 3.5, 30.0), "nothing for 11s", "closed");
+        assert_eq!(beside(2, 1.0, 99.0), "nothing for 36s", "there before");
+        assert_eq!(beside(1, 9.0, 99.0), "nothing for 36s", "of one kind");
     }
 
     #[test]
