@@ -249,7 +249,7 @@ def test_what_python_code_draws_on_a_terminal_has_the_colours_of_any_bar(
     terminal.press(b"\n")
     assert terminal.wait() == 0, terminal.text()
     assert set(re.findall(r"\x1b\[(3\d)m", terminal.output().decode())) == colours
-    assert re.search(r"50%\|█+ +\| 2/4", terminal.text())
+    assert re.search(r"50%\|█+\S? +\| 2/4", terminal.text())
 
 
 def test_a_file_that_is_no_terminal_gets_no_red_line() -> None:
