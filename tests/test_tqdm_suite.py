@@ -85,8 +85,14 @@ def _passed(suite: subprocess.Popen[str], directory: Path) -> tuple[set[str], st
         programs.kill_session(suite.pid)
     cases = ET.parse(directory / "results.xml").iter("testcase")  # noqa: S314 - our own
     return {
-        f"{case.get('classname')}::{case.get('name')}" for case in cases if not len(case)
+        f"{case.get('classname')}::{case.get('name')}" for case in cases if _is_well(case)
     }, output
+
+
+def _is_well(case: ET.Element) -> bool:
+    """Whether it passed; its tests of speed skip themselves where other programs run."""
+    skipped = case.find("skipped")
+    return not len(case) or (skipped is not None and "not reliable" in skipped.get("message", ""))
 
 
 @pytest.mark.once
