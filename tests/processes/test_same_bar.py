@@ -1,5 +1,6 @@
 """Which bars of different ranks are the same: by key, or by the way the program came there."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,8 +110,9 @@ def test_ranks_that_open_a_bar_in_the_same_moment_are_in_one_line(
             moment = (time.monotonic() // 0.01 + 2) * 0.01
             while time.monotonic() < moment:
                 pass
-            bar = mp_tqdm(total=2, desc=f"round {{number}}", reduce="sum")
+            bar = mp_tqdm(total=2, desc=f"round {{number}} on {{rank}}", reduce="sum")
             bar.update()
+            bar.set_postfix(of=rank)
             meet(f"counted {{number}}")
             if rank == 0:
                 with (here / "read").open("a") as file:
@@ -127,7 +129,8 @@ def test_ranks_that_open_a_bar_in_the_same_moment_are_in_one_line(
         assert terminal.wait() == 0
         lines = [line for line in terminal.lines() if line.startswith("round ")]
     assert len(lines) == rounds
-    assert all("2 ranks at" in line for line in lines), lines
+    # All of it, as of one entry: what both descs begin with, the first rank's postfix.
+    assert all(re.match(r"round \d+ on: 100%.*, of=0, 2 ranks at", line) for line in lines), lines
     assert (tmp_path / "read").read_text() == rounds * "2\n"
 
 

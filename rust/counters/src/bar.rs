@@ -2,7 +2,7 @@
 
 use crate::sync::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::tag::{BarId, BarState, BarTag, Liveness, ProcessId};
-use crate::text::{Text, cut};
+use crate::text::{Text, cut, shared_start};
 
 /// The bar was given an iterable.
 pub const ITERATES: u32 = 1;
@@ -129,6 +129,8 @@ pub struct BarView {
     pub position: Option<u32>,
     /// Openings whose desc was another one; not 0 if any two differ.
     pub other_descs: u32,
+    /// [`Opening::order`] of the process whose texts these are.
+    pub order: u32,
 }
 
 impl BarView {
@@ -256,13 +258,8 @@ impl BarEntry {
             return;
         }
         self.other_descs.fetch_add(1, Ordering::Relaxed);
-        let shared: String = common
-            .chars()
-            .zip(ours.chars())
-            .take_while(|(a, b)| a == b)
-            .map(|(a, _)| a)
-            .collect();
-        self.common_desc.set(shared.as_bytes(), me, alive);
+        self.common_desc
+            .set(shared_start(&common, ours).as_bytes(), me, alive);
     }
 
     /// Reads the entry, or `None` if no bar stands there.
@@ -294,6 +291,7 @@ impl BarEntry {
             opener: ProcessId::unpack(self.opener.load(Ordering::Relaxed)),
             position: self.position.load(Ordering::Relaxed).checked_sub(1),
             other_descs: self.other_descs.load(Ordering::Relaxed),
+            order: self.writer.load(Ordering::Relaxed).saturating_sub(1),
         };
         // SYNC POINT: keeps the loads above before the second look at the generation.
         fence(Ordering::Acquire);

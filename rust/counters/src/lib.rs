@@ -53,5 +53,5 @@ pub use process::{ProcessEntry, ProcessView, Processes, Role};
 pub use report::{Reporter, target};
 pub use shm::{HOT_ENTRIES, HotEntry, at_exit, map_hot_page};
 pub use tag::{BarId, BarState, CellKey, CellState, Incarnation, Liveness, ProcessId, Rank, Slot};
-pub use text::Text;
+pub use text::{Text, shared_start};
 pub use value::Value;

@@ -119,6 +119,13 @@ impl<const WORDS: usize> Default for Text<WORDS> {
     }
 }
 
+/// What both texts begin with.
+#[must_use]
+pub fn shared_start(one: &str, other: &str) -> String {
+    let pairs = one.chars().zip(other.chars());
+    pairs.take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
+}
+
 /// Cuts `text` to at most `bytes` bytes at a character boundary.
 #[must_use]
 pub(crate) fn cut(text: &str, bytes: usize) -> &str {

@@ -45,7 +45,7 @@ impl Lines {
         now_s: f64,
     ) -> Vec<Row> {
         let line = combined(process, group);
-        let desc = desc_of(process, &group.view, &line.ranks);
+        let desc = desc_of(process, group, &line.ranks);
         let postfix = process
             .home
             .tables
@@ -210,7 +210,8 @@ pub(crate) fn has_several_descs(process: &Process, view: &BarView) -> bool {
 
 /// The bar's desc: the one that was set, else what the first descs of all openers begin with, else
 /// the one that goes first and how many others there are.
-fn desc_of(process: &Process, view: &BarView, ranks: &[RankShare]) -> String {
+fn desc_of(process: &Process, group: &Group, ranks: &[RankShare]) -> String {
+    let view = &group.view;
     let Some(entry) = process.home.tables.bars().entry(view.id) else {
         return String::new();
     };
@@ -218,8 +219,8 @@ fn desc_of(process: &Process, view: &BarView, ranks: &[RankShare]) -> String {
     if !has_several_descs(process, view) {
         return desc;
     }
-    let common = entry.common_desc.get_string().unwrap_or_default();
-    let common = common
+    let common = group
+        .common_desc(process.home.tables)
         .trim_end_matches(|c: char| !c.is_alphanumeric())
         .to_owned();
     if common.is_empty() {
