@@ -3,26 +3,26 @@
 
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, Instant};
 
 use mp_tqdm_counters::sync::{AtomicU32, Ordering};
 use mp_tqdm_counters::{
     BY_WORKERS, BarEntry, BarId, BarView, ITERATES, Identity, NAMED, OWN_LINE, Opening, REPORTABLE,
     Role,
 };
-use mp_tqdm_render::{Ended, Style, monotonic};
+use mp_tqdm_render::monotonic;
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::arguments::{Text, leave_of, looks_of, packed_keywords, packed_postfix, reduce_of};
 use crate::bar::BarCore;
+use crate::farewell::{Farewell, depart};
 use crate::hot;
 use crate::number::{to_python, total_of, value_of};
 use crate::process::{Process, attached, lock, now_ns};
-use crate::receipt::{Share, makers, shares};
+use crate::receipt::{Share, shares};
 use crate::shown;
-use crate::stage::{LAST_FRAME, Local};
+use crate::stage::Local;
 use crate::style::Looks;
 use crate::traits::{DESC_SET, SELF_DRAWN, traits_of};
 
@@ -110,80 +110,6 @@ impl Bar {
             .filter_map(|view| Some((view, bars.entry(view.id)?)))
             .collect()
     }
-
-    /// Hands the bar's last line to the renderer, if it is this process that draws.
-    fn farewell(
-        process: &'static Process,
-        core: &BarCore,
-        spec: &Spec,
-        leave: Option<bool>,
-        has_failed: bool,
-    ) -> Farewell {
-        let nothing = Farewell::default();
-        let Some(id) = core.id else { return nothing };
-        let home = &process.home;
-        // Bars of workers end when the scene says so, also where a worker draws.
-        if spec.traits & BY_WORKERS != 0 || !home.tables.ownership().is_owner(home.me) {
-            return nothing;
-        }
-        if spec.traits & SELF_DRAWN != 0 {
-            let has_copies = !core.is_alone(process);
-            let now_s = monotonic().as_secs_f64();
-            let last = has_copies.then(|| process.stage.shared().last_rows(process, id, now_s));
-            return Farewell {
-                is_drawn: false,
-                reduction: last.flatten().and_then(|(_, reduction)| reduction),
-            };
-        }
-        let is_drawn = {
-            let shared = process.stage.shared();
-            if leave == Some(false) && !shared.drawn.contains(&id) {
-                // Too short-lived to be seen: not worth waking the renderer.
-                return nothing;
-            }
-            shared.drawn.contains(&id)
-        };
-        wait_for_copies(process, core);
-        let mut shared = process.stage.shared();
-        let now_s = monotonic().as_secs_f64();
-        let Some((mut rows, reduction)) = shared.last_rows(process, id, now_s) else {
-            return nothing;
-        };
-        let keep = leave.unwrap_or_else(|| shared.is_first(id));
-        if let [row] = &mut rows[..]
-            && row.note.is_empty()
-            && shared.is_first(id)
-        {
-            let makers = makers(&shares(process, core), &row.style.unit);
-            row.note = makers.unwrap_or_default();
-        }
-        for row in &mut rows {
-            row.ended = Some(if keep { Ended::Keep } else { Ended::Erase });
-            if has_failed {
-                row.style = Arc::new(Style {
-                    colour: Some("red".to_owned()),
-                    ..Style::clone(&row.style)
-                });
-            }
-        }
-        let output = shared.local.get(&id).map(|local| local.output);
-        shared.closing.insert(id);
-        shared.local.remove(&id);
-        match output {
-            Some(output) if keep || is_drawn => {
-                let rows = rows.into_iter().map(|row| (output, row));
-                shared.finished.extend(rows);
-                Farewell {
-                    is_drawn: true,
-                    reduction,
-                }
-            }
-            _ => Farewell {
-                is_drawn: false,
-                reduction,
-            },
-        }
-    }
 }
 
 /// A time of the monotonic clock as a number that can be shifted.
@@ -196,35 +122,6 @@ fn nanoseconds(seconds: f64) -> i64 {
     (seconds * 1e9) as i64
 }
 
-/// What came of a bar's end in the process that draws.
-#[derive(Clone, Copy, Default)]
-struct Farewell {
-    /// A last line, or the wiping of one, waits for the renderer.
-    is_drawn: bool,
-    /// The reduction under which the end would have met the total.
-    reduction: Option<&'static str>,
-}
-
-/// Ends a handle without a last line; if the bar is over, its place goes to the next one.
-fn depart(process: &'static Process, core: &BarCore) {
-    core.seal(process);
-    let is_over = core.part(process) && core.is_makers(process);
-    let Some(id) = core.id.filter(|_| is_over) else {
-        return;
-    };
-    let home = &process.home;
-    process.stage.shared().local.remove(&id);
-    // Elsewhere the owner draws the last line and then gives the place back; so does the one that has
-    // yet to come, whose bar of this number goes on from what was counted here.
-    let owner = home.tables.ownership().owner();
-    let is_awaited = process.world.local_world > 1 && !process.is_first();
-    if owner.map_or(!is_awaited, |owner| owner.process == home.me) {
-        home.tables
-            .bars()
-            .free(&home.tables.cells(), id, home.me, &home.liveness());
-    }
-}
-
 /// A constructor that was interrupted leaves nobody who could close the bar.
 impl Drop for Bar {
     fn drop(&mut self) {
@@ -232,26 +129,6 @@ impl Drop for Bar {
         if let Some(process) = hot::process().filter(|_| !core.is_closed()) {
             depart(process, &core);
         }
-    }
-}
-
-/// The owner's `close` ends the line of all copies; those that are about to finish get a moment.
-pub(crate) fn wait_for_copies(process: &Process, core: &BarCore) {
-    if process.world.local_world < 2 || core.identity.pass == 0 {
-        return;
-    }
-    let Some(id) = core.id else { return };
-    let home = &process.home;
-    let deadline = Instant::now() + LAST_FRAME;
-    let others_open = || {
-        home.tables
-            .cells()
-            .used()
-            .filter_map(mp_tqdm_counters::Cell::read)
-            .any(|cell| cell.key.bar == id && cell.opens > 0 && cell.process != home.me)
-    };
-    while others_open() && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -551,7 +428,7 @@ impl Bar {
         let spec = self.spec.as_ref().filter(|_| core.is_makers(process));
         let farewell = py.detach(|| {
             spec.map_or_else(Farewell::default, |spec| {
-                Self::farewell(process, &core, spec, leave, self.has_failed())
+                Farewell::bid(process, &core, spec.traits, leave, self.has_failed())
             })
         });
         py.detach(|| {

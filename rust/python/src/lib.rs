@@ -4,6 +4,7 @@ mod above;
 mod arguments;
 mod bar;
 mod entries;
+mod farewell;
 mod fork;
 mod format;
 mod group;

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::bar::BarCore;
-use crate::handle::wait_for_copies;
+use crate::farewell::wait_for_copies;
 use crate::line::has_several_descs;
 use crate::process::Process;
 use crate::receipt::{makers, shares};
