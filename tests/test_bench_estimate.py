@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 import statistics
 
 import pytest
 
+from mp_tqdm.bench import bench_crew, markdown, report
 from mp_tqdm.bench.estimate import (
     Interval,
     above,
@@ -17,6 +19,8 @@ from mp_tqdm.bench.estimate import (
     tail,
     tails,
 )
+from mp_tqdm.bench.measure import Figure, Measured
+from mp_tqdm.bench.subject import Suite
 
 
 @pytest.mark.parametrize(
@@ -91,3 +95,40 @@ def test_tails_are_medians_of_the_rounds_and_the_longest_of_all() -> None:
     rounds = [tail(range(1, 1001)), tail([1] * 1000), tail([2] * 999 + [5000])]
     assert rounds[0] == (500, 990, 999, 1000)
     assert tails(rounds, None) == {"p50": 2, "p99": 2, "p99.9": 2, "max": 5000}
+
+
+def test_tables_show_an_estimate_with_its_interval_and_leave_the_baseline_without() -> None:
+    suite = Suite("loop", "A loop", (), "bare", "ours", unit="s", summary=slow_down)
+    bare, own = [(1.0, 1.0)] * 3, [(1.1, 1.2)] * 3
+    figures = {
+        "bare": Figure(slow_down(bare, None), bare),
+        "ours": Figure(slow_down(own, bare), own),
+    }
+    measured = Measured(suite, figures)
+    assert list(report.table(measured)) == [
+        "A loop (s)",
+        "          time         wall time, %    processor time, %",
+        "bare      1.00",
+        "ours      1.10 10.00 [10.00, 10.00] 20.00 [20.00, 20.00]",
+    ]
+    document = report.document(report.machine(), [measured], [], is_quick=False)
+    shown = markdown.tables(json.loads(json.dumps(document)))
+    assert shown.endswith(
+        "### A loop (s)\n\n"
+        "| | time | wall time, % | processor time, % |\n"
+        "| --- | --: | --: | --: |\n"
+        "| bare | 1.0 |  |  |\n"
+        "| ours | 1.1 | 10.00 (10.00 to 10.00) | 20.00 (20.00 to 20.00) |"
+    )
+
+
+def test_what_a_process_of_a_crew_costs_once_is_not_multiplied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def times(method: str, items: int) -> list[float]:
+        assert method == "mp_tqdm"
+        return [0.5 + 1e-6 * items, 2 + 4e-6 * items]
+
+    monkeypatch.setattr(bench_crew, "_times", times)
+    run = bench_crew._crew("mp_tqdm", part=5)
+    assert run(1_000_000) == pytest.approx((1.5, 6.0))
