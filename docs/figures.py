@@ -1,11 +1,13 @@
-"""Writes the measured tables and pictures of the documents from the JSON of a run.
+r"""Writes the measured tables and pictures of the documents from the JSON of a run.
 
     python -m mp_tqdm bench --json docs/figures.json
     python -m mp_tqdm bench processes owner fork crew --json docs/processes.json
+    python -m mp_tqdm bench training training-1ms dataloader tokenising halves tails \
+        --json docs/loops.json
     python -m benches.noise --json docs/noise.json
     python docs/figures.py
 
-The first is for README.md and docs/benchmarks.md, the second for the latter, the third for
+The first is for README.md and docs/benchmarks.md, the next two for the latter, the last for
 docs/output.md. No figure in them is typed by hand.
 """
 
@@ -78,5 +80,7 @@ if __name__ == "__main__":
     replace(ROOT / "README.md", markdown.overview(run))
     replace(HERE / "benchmarks.md", markdown.tables(run))
     replace(HERE / "benchmarks.md", markdown.tables(processes), "processes")
+    loops = without_samples(HERE / "loops.json")
+    replace(HERE / "benchmarks.md", markdown.tables(loops), "loops")
     replace(HERE / "benchmarks.md", pictures([run, processes]), "pictures")
     replace(HERE / "output.md", noise(json.loads((HERE / "noise.json").read_text())), "noise")
