@@ -76,6 +76,9 @@ def test_what_was_measured_side_by_side_needs_no_baseline() -> None:
     columns = beside([(2.2, 2.0), (4.4, 4.0), (1.1, 1.0)], None)
     assert columns["time"] == 2.2
     assert columns["processor time, %"] == pytest.approx((10, 10, 10))
+    both = beside([(2.2, 6.0, 2.0, 4.0)] * 3, None)
+    assert both["wall time, %"] == pytest.approx((10, 10, 10))
+    assert both["processor time, %"] == pytest.approx((50, 50, 50))
 
 
 def test_one_round_gives_no_interval() -> None:

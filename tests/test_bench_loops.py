@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def nothing_stays_prepared() -> Iterator[None]:
+def nothing_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # On a busy machine a process may take long to end, and one that is killed leaves its segment.
+    monkeypatch.setattr("mp_tqdm.bench.measure.GOODBYE_S", 20.0)
     yield
     prepared.close()
 
@@ -39,17 +41,15 @@ def measured(name: str, *subjects: str) -> Measured:
 @pytest.mark.torch
 @pytest.mark.timeout(120)
 def test_loops_of_pytorch_are_timed_with_and_without_a_bar() -> None:
-    for name, bare, ours in (
-        ("training", "no bar", "mp_tqdm"),
-        ("dataloader", "no bar", "mp_tqdm report_progress() in workers"),
-    ):
-        figures = measured(name, bare, ours).figures
-        assert list(figures[bare].columns) == ["time"]
-        assert list(figures[ours].columns) == ["time", "wall time, %", "processor time, %"]
-        for figure in figures.values():
-            wall, processor = (part(figure.samples[0], place) for place in (0, 1))
-            assert wall > 0
-            assert processor > 0
+    ours = "mp_tqdm report_progress() in workers"
+    training = measured("training", "mp_tqdm").figures["mp_tqdm"]
+    loader = measured("dataloader", "no bar", ours).figures
+    for figure in (training, loader[ours]):
+        assert list(figure.columns) == ["time", "wall time, %", "processor time, %"]
+    assert list(loader["no bar"].columns) == ["time"]
+    times = [training.samples[0], *(figure.samples[0] for figure in loader.values())]
+    assert [len(sample) for sample in times if isinstance(sample, tuple)] == [4, 2, 2]
+    assert all(time > 0 for sample in times if isinstance(sample, tuple) for time in sample)
 
 
 @pytest.mark.once

@@ -62,14 +62,17 @@ def slow_down(own: Sequence[Sample], base: Sequence[Sample] | None) -> Columns:
 
 
 def beside(own: Sequence[Sample], base: Sequence[Sample] | None) -> Columns:
-    """The time, and by how many percent it is longer than one that was taken at the same moment.
+    """The time, and by how many percent it is longer than one taken in the same place and round.
 
-    A sample is both times. The estimate is made as that of `slow_down`.
+    A sample is both processor times, or wall and processor time and then those of the other. The
+    estimate is made as that of `slow_down`.
     """
     del base
-    both = [(part(sample, 0), part(sample, 1)) for sample in own]
     columns: dict[str, Column] = {"time": statistics.median(_firsts(own))}
-    columns["processor time, %"] = _estimate([100 * (ours / bare - 1) for ours, bare in both])
+    times = len(own[0]) // 2 if isinstance(own[0], tuple) else 0
+    for place, name in enumerate(("wall time, %", "processor time, %")[-times:]):
+        pairs = ((part(sample, place), part(sample, times + place)) for sample in own)
+        columns[name] = _estimate([100 * (time / bare - 1) for time, bare in pairs])
     return columns
 
 
@@ -103,7 +106,8 @@ def bootstrap(values: Sequence[float]) -> Interval:
 
     The values are drawn again with replacement, as many as there are, many times; the interval
     holds the middle 95 % of the medians of those draws. It supposes nothing about how the values
-    are distributed. Of fewer than ten it is too short.
+    are distributed. Of fewer than ten it is too short, and of values that have something in common,
+    as rounds of one process have, a little.
 
     B. Efron, "Bootstrap Methods: Another Look at the Jackknife", Annals of Statistics 7 (1979), and
     B. Efron and R. Tibshirani, "An Introduction to the Bootstrap" (1993), section 13.3.

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from mp_tqdm.bench.subject import Subject, Suite
 
 
-# How long a process may take to end by itself.
-GOODBYE_S = 0.5
+# How long a process may take to end by itself: PyTorch has a second of work then, and who is ended
+# by force leaves what is in shared memory.
+GOODBYE_S = 5.0
 
 
 class SubjectError(Exception):
