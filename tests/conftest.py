@@ -49,7 +49,7 @@ def rounds(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
 @pytest.fixture(autouse=True)
 def nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fails the test after which a segment, a descriptor, a thread or a process is left."""
-    token = f"{os.getpid()}-{next(_numbers)}"
+    token = leaks.token_of(str(next(_numbers)))
     monkeypatch.setenv(leaks.TEST_VARIABLE, token)
     before = leaks.belongings(token)
     yield

@@ -69,14 +69,15 @@ class Played(NamedTuple):
 @pytest.fixture(scope="module")
 def played() -> Played:
     """The demo on a terminal: it ends with 0 and leaves nothing behind."""
-    before = leaks.belongings("demo")
+    token = leaks.token_of("demo")
+    before = leaks.belongings(token)
     with Terminal(40, 80) as terminal:
         settings = termios.tcgetattr(terminal._slave)
-        terminal.start(DEMO, env=programs.environment(**{leaks.TEST_VARIABLE: "demo"}))
+        terminal.start(DEMO, env=programs.environment(**{leaks.TEST_VARIABLE: token}))
         assert terminal.wait(WATCHDOG_S) == 0, terminal.text()
         assert termios.tcgetattr(terminal._slave) == settings
         played = Played(terminal.lines(), terminal.frames(), terminal.cursor, terminal.output())
-    assert leaks.left_behind(before, "demo") == []
+    assert leaks.left_behind(before, token) == []
     return played
 
 

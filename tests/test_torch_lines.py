@@ -133,8 +133,9 @@ def screens(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Screens]:
     # Its local rank is 0 in all ranks.
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     torchrun += ["--virtual-local-rank", f"--nproc-per-node={RANKS}", script[1]]
-    env = programs.environment(OMP_NUM_THREADS="1", **{leaks.TEST_VARIABLE: "scenes"})
-    before = leaks.belongings("scenes")
+    token = leaks.token_of("scenes")
+    env = programs.environment(OMP_NUM_THREADS="1", **{leaks.TEST_VARIABLE: token})
+    before = leaks.belongings(token)
     found = {}
     with Terminal(40, 100) as first, Terminal(40, 100) as second:
         first.start(torchrun, env=env)
@@ -145,7 +146,7 @@ def screens(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Screens]:
             found[name] = Screens(
                 [[line for line in frame if line] for frame in frames], terminal.lines()
             )
-    assert leaks.left_behind(before, "scenes") == []
+    assert leaks.left_behind(before, token) == []
     return found
 
 

@@ -57,8 +57,9 @@ def training(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFacto
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     script = [example(pytestconfig), f"--epochs={EPOCHS}", f"--report={report}"]
     # Without the number of threads torchrun prints that it sets it.
-    env = programs.environment(OMP_NUM_THREADS="1", **{leaks.TEST_VARIABLE: "training"})
-    before = leaks.belongings("training")
+    token = leaks.token_of("training")
+    env = programs.environment(OMP_NUM_THREADS="1", **{leaks.TEST_VARIABLE: token})
+    before = leaks.belongings(token)
     with Terminal(24, 100) as terminal:
         terminal.start([*torchrun, f"--nproc-per-node={RANKS}", *script], env=env)
         assert terminal.wait(WATCHDOG_S) == 0, terminal.text()
@@ -69,7 +70,7 @@ def training(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFacto
             terminal.output(),
             json.loads(report.read_text()),
         )
-    assert leaks.left_behind(before, "training") == []
+    assert leaks.left_behind(before, token) == []
     return run
 
 

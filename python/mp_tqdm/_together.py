@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from _weakref import ref
 
+from mp_tqdm._aside import Aside, put  # here, for a signal handler may come in a later import
+from mp_tqdm._lock import WriteLock
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, ClassVar, TextIO
-
-    from mp_tqdm._aside import Aside
 
 
 class Instances(dict):  # type: ignore[type-arg]
@@ -80,8 +81,6 @@ class Together:
             end: What follows the text.
             nolock: Whether the lock is held already.
         """
-        from mp_tqdm._aside import Aside, put
-
         stream = file if file is not None else sys.stdout
         if stream is None:
             return
@@ -96,8 +95,6 @@ class Together:
             file: Where the text goes; default `sys.stdout`.
             nolock: Whether the lock is held already.
         """
-        from mp_tqdm._aside import Aside
-
         return Aside(cls, file if file is not None else sys.stdout, nolock=nolock)
 
     @classmethod
@@ -108,8 +105,6 @@ class Together:
         to others it can be handed as an argument: `Pool(initializer=mp_tqdm.set_lock, ...)`.
         """
         if not hasattr(cls, "_lock"):
-            from mp_tqdm._lock import WriteLock
-
             cls._lock = WriteLock()
         return cls._lock
 

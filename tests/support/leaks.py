@@ -15,6 +15,12 @@ import mp_tqdm
 # Marks the environment of everything that a test starts, so that an orphan is found as well.
 TEST_VARIABLE = "TEST_OF_MP_TQDM"
 
+
+def token_of(name: str) -> str:
+    """A value of `TEST_VARIABLE` that no other test run on this machine has at the same time."""
+    return f"{os.getpid()}-{name}"
+
+
 # What ends by itself after a test gets this long.
 _PATIENCE_S = 3.0
 

@@ -16,7 +16,7 @@ from support import leaks
 
 pytestmark = pytest.mark.once
 
-TOKEN = "the-leak-test"
+TOKEN = leaks.token_of("leaks")
 
 
 @pytest.fixture(autouse=True)
