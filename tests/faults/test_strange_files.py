@@ -469,6 +469,7 @@ def test_noise_in_the_whole_segment_ends_no_program(
     with Terminal() as terminal:
         shower = terminal.start(program(SHOW, *arguments))
         place = shown_segment(terminal)
+        wait_until((tmp_path / "looks").exists, "the program's first look")
 
         def looks() -> int:
             return int.from_bytes((tmp_path / "looks").read_bytes(), "little")
