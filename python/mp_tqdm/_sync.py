@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _core, _lock, _monitor, _streams
+from mp_tqdm import _aside, _core, _monitor, _streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ class _held:  # noqa: N801 - reads as a word in `with`
     """The lock of a bar's class, for as long as it is entered."""
 
     def __init__(self, bar: Any, *, nolock: bool) -> None:
-        self._lock = None if nolock else _lock.for_drawing(type(bar).get_lock())
+        self._lock = None if nolock else _aside.for_drawing(type(bar).get_lock())
 
     def __enter__(self) -> None:
         if self._lock is not None:
@@ -273,7 +273,7 @@ def refresh(bar: Any, nolock: bool, lock_args: Any) -> bool:
     if nolock:
         bar.display()
         return True
-    lock = _lock.for_drawing(type(bar).get_lock())
+    lock = _aside.for_drawing(type(bar).get_lock())
     if not lock.acquire(*(lock_args or ())):
         return False
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from _weakref import ref
 
-from mp_tqdm._aside import Aside, put  # here, for a signal handler may come in a later import
-from mp_tqdm._lock import WriteLock
+# Here, for a signal handler may come in a later import.
+from mp_tqdm._aside import Aside, WriteLock, put
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
