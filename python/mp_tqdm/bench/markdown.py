@@ -89,7 +89,7 @@ def overview(run: Document) -> str:
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
     lines.append("")
     lines.append(
-        "Medians above the bare loop, in one run with the peers, drawn on a terminal "
+        "Medians above the bare loop, each column in one run with the peers, drawn on a terminal "
         f"({_machine(run)})."
     )
     return "\n".join(lines)
