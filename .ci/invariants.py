@@ -1,7 +1,7 @@
 """Checks the invariants of the architecture that no compiler and no linter keeps.
 
 I1  pyo3 is a dependency of rust/python and of nothing else.
-I2  `unsafe` stands in one file and one module and nowhere else.
+I2  `unsafe` stands in the files named below and nowhere else.
 I3  Atomic types are taken from the standard library (or loom) in one file only.
 I8  The counters and the renderer do not know each other.
 And each source file says in its first sentence what it is responsible for.
@@ -17,7 +17,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
-UNSAFE = ("rust/counters/src/shm.rs", "rust/python/src/hot.rs", "rust/python/src/hot/")
+UNSAFE_FILES = {
+    "rust/counters/src/shm.rs",
+    "rust/python/src/hot.rs",
+    "rust/python/src/hot/call.rs",
+    "rust/python/src/hot/counting.rs",
+    "rust/python/src/hot/iterator.rs",
+    "rust/python/src/hot/make.rs",
+    "rust/python/src/hot/report.rs",
+}
 ATOMIC_FILES = {"rust/counters/src/sync.rs"}
 
 # What is no code: comments (the block ones nest at most once here), raw strings, strings, and the
@@ -58,7 +66,7 @@ def rust_sources() -> Iterator[str]:
             yield f"{name}:1: starts without `//!` saying what it is responsible for"
         code = NOT_CODE.sub(lambda match: "\n" * match[0].count("\n"), text)
         for number, line in enumerate(code.splitlines(), 1):
-            if not name.startswith(UNSAFE) and re.search(r"\bunsafe\b", line):
+            if name not in UNSAFE_FILES and re.search(r"\bunsafe\b", line):
                 yield f"I2: {name}:{number}: unsafe"
             if name not in ATOMIC_FILES and re.search(r"\bsync\s*::\s*atomic\b", line):
                 yield f"I3: {name}:{number}: atomics come from mp_tqdm_counters::sync"
