@@ -112,8 +112,8 @@ def test_the_line_moves_while_a_c_call_holds_the_gil(played: Played):
     assert max(counts.values()) - min(counts.values()) >= held_s / 2
     told = number(r"the line moved (\d+) times", text)
     assert len(counts) >= told - 2
-    # Ten frames a second; a few of them on a machine that is busy with other things.
-    assert told >= held_s
+    # Ten frames a second; a third of them on a machine that is busy with other things.
+    assert told >= held_s * 10 / 3
     assert 0 < number(r"by ([\d,]+) items", text) <= 2500
 
 
