@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, repeat
 from typing import Any
 
-from mp_tqdm.bench import floor
+from mp_tqdm.bench import floor, wrapped
 from mp_tqdm.bench.available import why_missing
 from mp_tqdm.bench.subject import Subject, Suite, fresh
 
@@ -55,40 +55,10 @@ def _loop(items: Iterable[None]) -> None:
         pass
 
 
-def _ours(items: Any, total: int) -> Any:
-    from mp_tqdm import mp_tqdm
-
-    return mp_tqdm(items, total=total)
-
-
-def _tqdm(items: Any, total: int) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(items, total=total)
-
-
-def _rich(items: Any, total: int) -> Any:
-    from rich.progress import track
-
-    return track(items, total=total)
-
-
-def _progressbar(items: Any, total: int) -> Any:
-    from progressbar import progressbar
-
-    return progressbar(items, max_value=total)
-
-
 def _enlighten(items: Any, total: int) -> Any:
     import enlighten
 
     return enlighten.get_manager().counter(total=total)(items)
-
-
-def _alive(items: Any, total: int) -> Any:
-    from alive_progress import alive_it
-
-    return alive_it(items, total)
 
 
 SUITE = Suite(
@@ -107,12 +77,12 @@ SUITE = Suite(
             floor.PACKAGE,
         ),
         Subject("Python generator", _through(lambda items, _: (item for item in items))),
-        Subject("mp_tqdm", _through(_ours), "mp-tqdm"),
-        Subject("progressbar2[fast]", _through(_progressbar), "progressbar2"),
-        Subject("rich track", _through(_rich), "rich"),
-        Subject("tqdm", _through(_tqdm), "tqdm"),
+        Subject("mp_tqdm", _through(wrapped.ours), "mp-tqdm"),
+        Subject("progressbar2[fast]", _through(wrapped.progressbar), "progressbar2"),
+        Subject("rich track", _through(wrapped.rich), "rich"),
+        Subject("tqdm", _through(wrapped.tqdm), "tqdm"),
         Subject("enlighten", _through(_enlighten), "enlighten"),
-        Subject("alive-progress", _through(_alive), "alive-progress"),
+        Subject("alive-progress", _through(wrapped.alive), "alive-progress"),
     ),
     baseline="bare loop",
     floor="floor: C iterator",

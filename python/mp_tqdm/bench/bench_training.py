@@ -10,6 +10,7 @@ import importlib
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from mp_tqdm.bench import wrapped
 from mp_tqdm.bench.clocks import Clocked
 from mp_tqdm.bench.estimate import beside
 from mp_tqdm.bench.subject import Subject, Suite
@@ -18,41 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def _ours(items: Any, total: int) -> Any:
-    from mp_tqdm import mp_tqdm
-
-    return mp_tqdm(items, total=total)
-
-
-def _tqdm(items: Any, total: int) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(items, total=total)
-
-
-def _rich(items: Any, total: int) -> Any:
-    from rich.progress import track
-
-    return track(items, total=total)
-
-
-def _alive(items: Any, total: int) -> Any:
-    from alive_progress import alive_it
-
-    return alive_it(items, total)
-
-
-def _progressbar(items: Any, total: int) -> Any:
-    from progressbar import progressbar
-
-    return progressbar(items, max_value=total)
-
-
 def _plain_progressbar(items: Any, total: int) -> Any:
     """As where its extra `fast` is not installed."""
     bar: Any = importlib.import_module("progressbar.bar")
     bar._FastBarIterator = None  # noqa: SLF001 - how it notes that
-    return _progressbar(items, total)
+    return wrapped.progressbar(items, total)
 
 
 def _enlighten(items: Any, total: int) -> Any:
@@ -63,12 +34,12 @@ def _enlighten(items: Any, total: int) -> Any:
 
 LIBRARIES: tuple[tuple[str, Callable[[Any, int], Any], str | None], ...] = (
     ("no bar", lambda items, _: items, None),
-    ("mp_tqdm", _ours, "mp-tqdm"),
-    ("tqdm", _tqdm, "tqdm"),
-    ("rich track", _rich, "rich"),
-    ("alive-progress", _alive, "alive-progress"),
+    ("mp_tqdm", wrapped.ours, "mp-tqdm"),
+    ("tqdm", wrapped.tqdm, "tqdm"),
+    ("rich track", wrapped.rich, "rich"),
+    ("alive-progress", wrapped.alive, "alive-progress"),
     ("progressbar2", _plain_progressbar, "progressbar2"),
-    ("progressbar2[fast]", _progressbar, "speedups"),
+    ("progressbar2[fast]", wrapped.progressbar, "speedups"),
     ("enlighten", _enlighten, "enlighten"),
 )
 _WRAPS = {name: wrap for name, wrap, _ in LIBRARIES}
