@@ -71,6 +71,11 @@ impl<'a> Bars<'a> {
             .filter_map(|(index, entry)| entry.read(index))
     }
 
+    /// The entries that stand for one bar: one as a rule; see [`SPLIT`].
+    pub fn views_of(&self, identity: Identity) -> impl Iterator<Item = BarView> + use<'a> {
+        self.views().filter(move |view| view.identity == identity)
+    }
+
     /// One bar.
     #[must_use]
     pub fn view(&self, id: BarId) -> Option<BarView> {
@@ -94,8 +99,9 @@ impl<'a> Bars<'a> {
             path: opening.path,
             pass: opening.pass,
         };
-        let same = |view: &BarView| view.identity == identity && view.state == BarState::Open;
-        let known = self.views().find(same).map(|view| view.id);
+        let mut same = self.views_of(identity);
+        let known = same.find(|view| view.state == BarState::Open);
+        let known = known.map(|view| view.id);
         if let Some(id) = known
             && let Some(claimed) = self.join(cells, CellKey { bar: id, rank }, me, alive)
         {
@@ -117,9 +123,7 @@ impl<'a> Bars<'a> {
     fn note_split(&self, identity: Identity, made: BarId) {
         // SYNC POINT: pairs with itself in the other process: at least one sees both entries.
         fence(Ordering::SeqCst);
-        let others = self
-            .views()
-            .filter(|view| view.identity == identity && view.id != made);
+        let others = self.views_of(identity).filter(|view| view.id != made);
         for entry in others.filter_map(|view| self.entry(view.id)) {
             entry.add_traits(SPLIT);
             self.bars[usize::from(made.index)].add_traits(SPLIT);

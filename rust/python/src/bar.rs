@@ -268,11 +268,7 @@ impl BarCore {
     /// The cells of the bar, of all entries that stand for it.
     pub(crate) fn views(&self, process: &Process) -> Vec<CellView> {
         let (bars, cells) = (process.home.tables.bars(), process.home.tables.cells());
-        let same: Vec<BarId> = bars
-            .views()
-            .filter(|view| view.identity == self.identity)
-            .map(|view| view.id)
-            .collect();
+        let same: Vec<BarId> = bars.views_of(self.identity).map(|view| view.id).collect();
         cells
             .used()
             .filter_map(Cell::read)

@@ -8,7 +8,7 @@ use mp_tqdm_render::{Ended, Style, monotonic};
 
 use crate::bar::BarCore;
 use crate::process::Process;
-use crate::receipt::{makers, shares};
+use crate::receipt::sign;
 use crate::stage::LAST_FRAME;
 use crate::traits::SELF_DRAWN;
 
@@ -62,11 +62,9 @@ impl Farewell {
         };
         let keep = leave.unwrap_or_else(|| shared.is_first(id));
         if let [row] = &mut rows[..]
-            && row.note.is_empty()
             && shared.is_first(id)
         {
-            let makers = makers(&shares(process, core), &row.style.unit);
-            row.note = makers.unwrap_or_default();
+            sign(row, process, core);
         }
         for row in &mut rows {
             row.ended = Some(if keep { Ended::Keep } else { Ended::Erase });

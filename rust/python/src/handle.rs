@@ -105,8 +105,7 @@ impl Bar {
         if core.is_closed() || core.id.is_none() || core.job != process.home.job {
             return Vec::new();
         }
-        bars.views()
-            .filter(|view| view.identity == core.identity)
+        bars.views_of(core.identity)
             .filter_map(|view| Some((view, bars.entry(view.id)?)))
             .collect()
     }

@@ -1,6 +1,7 @@
 //! What a bar came to, rank by rank: for the last line of several processes, and for Python.
 
 use mp_tqdm_counters::{BarView, CellView, RankShare, Reduction, Value, combine};
+use mp_tqdm_render::Row;
 
 use crate::bar::BarCore;
 use crate::line::{seconds, signed_seconds};
@@ -74,9 +75,15 @@ fn is_some(done: Value) -> bool {
     done.as_f64().abs() > 0.0
 }
 
-/// Who did the work, for the note of a line's last state: how the ranks differ, or how many processes
-/// counted; `None` of one process alone.
-pub(crate) fn makers(shares: &[Share], unit: &str) -> Option<String> {
+/// Says on the last state of a bar's line who did the work, where nothing else is said there.
+pub(crate) fn sign(row: &mut Row, process: &'static Process, core: &BarCore) {
+    if row.note.is_empty() {
+        row.note = makers(&shares(process, core), &row.style.unit).unwrap_or_default();
+    }
+}
+
+/// How the ranks differ, or how many processes counted; `None` of one process alone.
+fn makers(shares: &[Share], unit: &str) -> Option<String> {
     spread(shares, unit).or_else(|| crew(shares.iter().map(|share| share.processes).sum()))
 }
 

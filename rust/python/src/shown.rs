@@ -9,7 +9,7 @@ use crate::bar::BarCore;
 use crate::farewell::wait_for_copies;
 use crate::line::has_several_descs;
 use crate::process::Process;
-use crate::receipt::{makers, shares};
+use crate::receipt::sign;
 use crate::scene::only;
 
 /// What the line has in place of this process's own numbers; `None` where that is the same: nobody
@@ -38,9 +38,7 @@ fn last_row(process: &'static Process, core: &BarCore) -> Option<Row> {
     let now_s = monotonic().as_secs_f64();
     let (rows, _) = process.stage.shared().last_rows(process, core.id?, now_s)?;
     let mut row = only(rows)?;
-    if row.note.is_empty() {
-        row.note = makers(&shares(process, core), &row.style.unit).unwrap_or_default();
-    }
+    sign(&mut row, process, core);
     Some(row)
 }
 
