@@ -353,6 +353,7 @@ def attach(
     colours: bool = True,
     interactive: bool = False,
     inherit: bool = False,
+    first: tuple[int, int] | None = None,
 ) -> int | tuple[int, int, str, list[str]]:
     """Attaches this process to a job. Done once in a process, by `mp_tqdm._job.attach`.
 
@@ -369,6 +370,8 @@ def attach(
         colours: Whether terminals get any.
         interactive: Whether somebody types into this process: what did not move is left alone.
         inherit: Whether to use the segment that a fork left mapped.
+        first: Pid and start (clock ticks since boot) of the program's first process, for a worker
+            that came before it: no other job sweeps the segment while that one lives.
 
     Returns:
         Slot, incarnation, the segment's path (or "memfd" or "private") and why better places were

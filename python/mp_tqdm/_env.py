@@ -52,6 +52,7 @@ __all__ = [
     "SESSION_VARIABLE",
     "Identity",
     "fall_back",
+    "first_process",
     "identify",
     "launcher_fingerprint",
     "publish",
@@ -186,14 +187,20 @@ def _job_by(facts: Facts, authkey: bytes | None) -> tuple[str, str]:
     """Job and rule of a program by the key that one package of processes gives to its children."""
     if authkey is not None and _is_random(authkey):
         return f"family:{digest(authkey)}", "family"
-    # Without a key the first process is known by pid: to those below as the last of their makers,
-    # to a child as the one that made it, to a forked one as the first whose memory it has.
-    first = (facts.pid, facts.start)
+    return _of_process(facts, *first_process(facts)), "process"
+
+
+def first_process(facts: Facts) -> tuple[int, int]:
+    """Pid and start of the program's first process, as far as this one knows.
+
+    Those below know it as the last of their makers, a child as the one that made it, a forked one
+    as the first whose memory it has.
+    """
     if facts.generations:
         above = makers_above(facts)[facts.generations - 1 :]
         known = (*((one.pid, one.start) for one in above), *facts.parents[:1], *facts.lineage[-1:])
-        first = next((entry for entry in known if entry[1]), first)
-    return _of_process(facts, *first), "process"
+        return next((entry for entry in known if entry[1]), (facts.pid, facts.start))
+    return facts.pid, facts.start
 
 
 def _identity(

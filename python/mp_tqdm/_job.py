@@ -145,6 +145,7 @@ def _enter(identity: _env.Identity, follows_workers: bool) -> int | tuple[int, i
     job = job_hash(identity.job)
     inherited = _core.inherited()
     parent = identity.parent
+    is_early = identity.role == "worker" and parent is None  # its maker has joined no job yet
     return _core.attach(
         job,
         "follower" if follows_workers else identity.role,
@@ -157,6 +158,7 @@ def _enter(identity: _env.Identity, follows_workers: bool) -> int | tuple[int, i
         colours=_streams.has_colours(),
         interactive=hasattr(sys, "ps1") or bool(sys.flags.interactive),
         inherit=inherited is not None and inherited[3] == job,
+        first=_env.first_process(_env.read_facts()) if is_early else None,
     )
 
 

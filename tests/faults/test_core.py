@@ -64,6 +64,26 @@ def test_memory_of_killed_programs_is_swept_by_the_next(program: Program) -> Non
     assert not os.path.exists(left)
 
 
+def test_what_workers_left_is_swept_once_their_program_was_killed(program: Program) -> None:
+    process = programs.run(
+        program("""
+            import os, signal
+            from mp_tqdm import mp_tqdm, _job
+            child = os.fork()
+            if not child:
+                mp_tqdm(total=3).update()
+                print(_job._place[2], flush=True)
+                os._exit(0)
+            os.waitpid(child, 0)
+            os.kill(os.getpid(), signal.SIGKILL)
+        """)
+    )
+    left = process.stdout.strip()
+    assert os.path.exists(left)
+    sweep(program)
+    assert not os.path.exists(left)
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux")
 def test_nothing_is_left_after_a_program(program: Program) -> None:
     process = programs.run(

@@ -192,3 +192,35 @@ def test_a_line_of_workers_ends_two_seconds_after_the_last_one_closed(
         ranks.go("phase 1")
         assert terminal.wait() == 0
         assert terminal.text().count("items: 100%|") == 2, terminal.text()
+
+
+@pytest.mark.parametrize("method", programs.START_METHODS)
+def test_what_workers_counted_outlives_them_while_their_program_lives(
+    terminal: Terminal, program: Program, method: str
+) -> None:
+    # Every job that starts on the machine removes the memory that nobody uses any more.
+    another_job = program("import mp_tqdm; mp_tqdm.mp_tqdm(disable=True)")
+    command = program(
+        """
+        import multiprocessing, subprocess, sys
+        from mp_tqdm import mp_tqdm
+
+        def work():
+            for _ in mp_tqdm(range(20), desc="work"):
+                pass
+
+        if __name__ == "__main__":
+            context = multiprocessing.get_context(sys.argv[1])
+            for _ in range(3):
+                worker = context.Process(target=work)
+                worker.start()
+                worker.join()
+                assert worker.exitcode == 0
+                subprocess.run(sys.argv[2:], check=True)
+        """,
+        method,
+        *another_job,
+    )
+    terminal.start(command)
+    assert terminal.wait() == 0
+    assert re.match(r"work: 100%.*\| 60/60 \[", terminal.lines()[-1]), terminal.text()

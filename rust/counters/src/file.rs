@@ -60,12 +60,12 @@ pub(crate) fn job_of(name: &str) -> Option<u64> {
     (name_of(job) == name).then_some(job)
 }
 
-fn prefix() -> String {
+pub(crate) fn prefix() -> String {
     format!("mp_tqdm-{}-", getuid())
 }
 
 /// What the name of a file begins with that is not published yet, where a file must have one.
-fn private_prefix() -> String {
+pub(crate) fn private_prefix() -> String {
     format!("{}new-", prefix())
 }
 
@@ -184,11 +184,11 @@ fn is_whole(path: &Path, stat: &FileStat) -> bool {
     stat.st_nlink == 1 && leads_to(path, stat)
 }
 
-fn leads_to(path: &Path, stat: &FileStat) -> bool {
+pub(crate) fn leads_to(path: &Path, stat: &FileStat) -> bool {
     lstat(path).is_ok_and(|named| named.st_dev == stat.st_dev && named.st_ino == stat.st_ino)
 }
 
-fn check(stat: &FileStat) -> Result<(), Error> {
+pub(crate) fn check(stat: &FileStat) -> Result<(), Error> {
     let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
     let problem = if kind == SFlag::S_IFLNK {
         "a symbolic link"
@@ -287,41 +287,10 @@ pub(crate) fn unlink_if_alone(path: &Path, locks: &Locks) -> bool {
     unlink_if(path, locks, is_whole)
 }
 
-fn unlink_if(path: &Path, locks: &Locks, named: fn(&Path, &FileStat) -> bool) -> bool {
+pub(crate) fn unlink_if(path: &Path, locks: &Locks, named: fn(&Path, &FileStat) -> bool) -> bool {
     locks.shut().unwrap_or(false)
         && fstat(locks.file()).is_ok_and(|stat| named(path, &stat))
         && unlink(path).is_ok()
-}
-
-/// Removes what jobs that were killed whole have left in `directory`.
-pub(crate) fn sweep(directory: &Path, own: &Locks) {
-    let Ok(entries) = std::fs::read_dir(directory) else {
-        return;
-    };
-    let (prefix, private) = (prefix(), private_prefix());
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !name.starts_with(&prefix) {
-            continue;
-        }
-        let path = entry.path();
-        // Opening one's own segment again and closing it would drop one's locks.
-        let foreign = lstat(&path)
-            .is_ok_and(|stat| check(&stat).is_ok() && (stat.st_dev, stat.st_ino) != own.inode);
-        let flags = OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-        if foreign
-            && let Ok(file) = open(&path, flags, Mode::empty())
-            && let Ok(locks) = Locks::new(file)
-            && locks.inode != own.inode
-        {
-            if name.starts_with(&private) {
-                // Its creator may have died when the file had its public name already.
-                unlink_if(&path, &locks, leads_to);
-            } else {
-                unlink_if_alone(&path, &locks);
-            }
-        }
-    }
 }
 
 /// File systems that other machines may have mounted: their locks are slow or absent, and their pages
@@ -410,8 +379,8 @@ mod tests {
         drop(publish(file, &named.path, JOB).unwrap().unwrap());
         let other = Named::new("two-names-other");
         let opened = open_or_create(&other.directory, JOB, Leftover::Keep).unwrap();
-        sweep(&named.directory, &opened.locks);
-        sweep(&named.directory, &opened.locks);
+        crate::sweep::sweep(&named.directory, &opened.locks);
+        crate::sweep::sweep(&named.directory, &opened.locks);
         assert_eq!(named.names(), 0);
     }
 }

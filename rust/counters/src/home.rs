@@ -12,6 +12,7 @@ use crate::locks::{LockLiveness, Locks};
 use crate::process::Role;
 use crate::report::Reporter;
 use crate::shm;
+use crate::sweep;
 use crate::tag::{Liveness, ProcessId, Rank};
 
 /// Where the segment is, best first.
@@ -102,7 +103,7 @@ impl Home {
         let opened = file::open_or_create(directory, application.job, leftover)?;
         let path = directory.join(file::name_of(application.job));
         if opened.created {
-            file::sweep(directory, &opened.locks);
+            sweep::sweep(directory, &opened.locks);
         }
         Self::settle(opened, Rung::File(path), application)
     }

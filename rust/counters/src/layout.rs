@@ -13,7 +13,7 @@ use crate::process::{ProcessEntry, Processes};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// Raised with every change of the layout or of what a word means.
-pub const LAYOUT_VERSION: u32 = 4;
+pub const LAYOUT_VERSION: u32 = 5;
 /// Bytes of a segment's file, constant for the life of the job.
 pub const SEGMENT_BYTES: usize = 1 << 20;
 /// Processes that can count at once with cells of their own; more of them share overflow cells.
@@ -56,6 +56,9 @@ pub struct Header {
     pub local_world: AtomicU32,
     /// Processes of which some report found no bar.
     pub(crate) lost_processes: AtomicU32,
+    /// Pid and start of the program's first process, where workers came before it; 0 for none.
+    first_pid: AtomicU32,
+    first_start: AtomicU64,
     /// Device number of the terminal on which lines are drawn now, times 2; 0 for none. Odd after
     /// somebody erased the lines, to print.
     pub shown_on: AtomicU64,
@@ -124,6 +127,29 @@ impl Tables {
         } else {
             Seen::Nonsense
         }
+    }
+
+    /// Whether the header describes a segment in this layout, of whatever job.
+    pub(crate) fn is_current(&self) -> bool {
+        self.inspect(self.header.job.load(Ordering::Relaxed)) == Seen::Ours
+    }
+
+    /// Names the program's first process, which is not attached yet: while it lives, no other job
+    /// takes the segment for a leftover. Of two that write at once either may have named it; a mixture
+    /// names nobody.
+    ///
+    /// `pid` and `start`, in clock ticks since boot, are those of this process's pid namespace: where
+    /// others share the memory, their processes see nobody by them.
+    pub fn await_first(&self, pid: u32, start: u64) {
+        self.header.first_pid.store(pid, Ordering::Relaxed);
+        self.header.first_start.store(start, Ordering::Relaxed);
+    }
+
+    /// What [`Tables::await_first`] was told.
+    pub(crate) fn first_process(&self) -> Option<(u32, u64)> {
+        let pid = self.header.first_pid.load(Ordering::Relaxed);
+        let start = self.header.first_start.load(Ordering::Relaxed);
+        (pid > 0).then_some((pid, start))
     }
 
     /// The process table.

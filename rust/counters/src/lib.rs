@@ -26,6 +26,7 @@ mod owner;
 mod process;
 mod report;
 mod shm;
+mod sweep;
 pub mod sync;
 mod tag;
 mod text;

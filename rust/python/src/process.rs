@@ -241,7 +241,7 @@ pub(crate) fn inherited() -> Option<(u16, u32, u16, u64)> {
 /// Attaches this process to a job: `(slot, incarnation, where, refusals)`, or the id of the process
 /// that holds the rank already.
 #[pyfunction]
-#[pyo3(signature = (job, role, rank, *, parent=None, directories, world, stream=None, log="lines", colours=true, interactive=false, inherit=false))]
+#[pyo3(signature = (job, role, rank, *, parent=None, directories, world, stream=None, log="lines", colours=true, interactive=false, inherit=false, first=None))]
 #[expect(
     clippy::too_many_arguments,
     reason = "one call a process, all by keyword"
@@ -259,6 +259,7 @@ pub(crate) fn attach(
     colours: bool,
     interactive: bool,
     inherit: bool,
+    first: Option<(u32, u64)>,
 ) -> PyResult<Py<PyAny>> {
     let log = match log {
         "lines" => Log::Lines,
@@ -303,6 +304,9 @@ pub(crate) fn attach(
         Err(Error::RankTaken { pid, .. }) => return Ok(pid.into_pyobject(py)?.into_any().unbind()),
         Err(error) => return Err(PyRuntimeError::new_err(format!("mp_tqdm: {error}"))),
     };
+    if let Some((pid, start)) = first {
+        home.tables.await_first(pid, start);
+    }
     let place = match &home.rung {
         Rung::File(path) => path.display().to_string(),
         Rung::Memfd => "memfd".to_owned(),
