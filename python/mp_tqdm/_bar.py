@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _arguments, _core, _path, _redirect, _streams
-from mp_tqdm._collection import Collection
+from mp_tqdm import _core, _errors, _path, _redirect, _streams
 from mp_tqdm._errors import TqdmWarning
 from mp_tqdm._frames import Frames
-from mp_tqdm._together import Together, free_position
+from mp_tqdm._together import Collection, Together, free_position
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,8 +129,8 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         **kwargs: Any,
     ) -> None:
         if kwargs:
-            _arguments.refuse_unknown(kwargs, PARAMETERS, file)
-        total = _arguments.total_of(total, iterable)
+            _errors.refuse_unknown(kwargs, PARAMETERS, file)
+        total = _errors.total_of(total, iterable)
         if file is None:
             file = sys.stderr
         if disable is None:
@@ -144,7 +143,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             _core.note_pass(path, iterable is None)
             return
         mininterval, maxinterval, smoothing = mininterval or 0.0, maxinterval or 0, smoothing or 0
-        _arguments.check(
+        _errors.check(
             total,
             initial,
             mininterval,

@@ -1,6 +1,17 @@
-"""The exceptions and warnings, under the names that tqdm's users catch."""
+"""The names of what bad input raises, as tqdm's users catch it, and the checks that raise it.
+
+What is wrong raises at construction, and says the fix.
+"""
 
 from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+REDUCTIONS = ("auto", "sum", "mean", "min", "max", "rank")
 
 
 class TqdmTypeError(TypeError):
@@ -41,3 +52,111 @@ class TqdmMonitorWarning(TqdmWarning, RuntimeWarning):
 
 class TqdmSynchronisationWarning(RuntimeWarning):
     """Of tqdm's surface; nothing here gives it."""
+
+
+def refuse_unknown(names: dict[str, Any], known: tuple[str, ...], file: Any) -> None:
+    """Raises `TqdmKeyError` for keyword arguments that no bar has, naming the nearest one."""
+    if "nested" in names:
+        raise TqdmDeprecationWarning(
+            "`nested` is deprecated and automated.\nUse `position` instead for manual control.\n",
+            fp_write=getattr(file or sys.stderr, "write", None),
+        )
+    import difflib
+
+    hints = []
+    for name in names:
+        near = difflib.get_close_matches(name, known, n=1)
+        hints.append(f"{name!r} (did you mean {near[0]!r}?)" if near else repr(name))
+    raise TqdmKeyError("Unknown argument(s): " + ", ".join(hints))
+
+
+def check(  # noqa: C901, PLR0917 - the constructor's own
+    total: Any,
+    initial: Any,
+    mininterval: Any,
+    delay: Any,
+    smoothing: Any,
+    unit_divisor: Any,
+    ncols: Any,
+    nrows: Any,
+    desc: Any,
+    bar_format: Any,
+    colour: Any,
+) -> None:
+    """Raises for the first argument of a bar that is of the wrong type or out of range."""
+    # The usual values pass by their type alone: this runs for every bar.
+    if total is not None and type(total) is not int:
+        number("total", total, optional=True)
+    if type(initial) is not int:
+        number("initial", initial)
+    for name, value in (("mininterval", mininterval), ("delay", delay)):
+        if type(value) is not float or not value >= 0:
+            number(name, value, least=0)
+    for name, value in (("smoothing", smoothing), ("unit_divisor", unit_divisor)):
+        if type(value) not in _NUMBERS:
+            number(name, value)
+    for name, value in (("ncols", ncols), ("nrows", nrows)):
+        if value is not None:
+            number(name, value, least=0)
+    for name, value in (("desc", desc), ("bar_format", bar_format)):
+        if value is not None and type(value) is not str:
+            text(name, value)
+    if colour:
+        warn_of_colour(colour)
+
+
+_COLOURS = ("BLACK", "RED", "GREEN", "YELLOW", "BLUE", "MAGENTA", "CYAN", "WHITE")
+_NUMBERS = (int, float)
+
+
+def number(name: str, value: Any, *, least: float | None = None, optional: bool = False) -> None:
+    """Raises unless `value` is a number (at least `least`), or `None` where that is allowed."""
+    if value is None and optional:
+        return
+    try:
+        as_float = float(value)
+    except (TypeError, ValueError, OverflowError):
+        as_float = None
+    if as_float is None or isinstance(value, (str, bytes)):
+        kinds = "a number or None" if optional else "a number"
+        message = f"{name} should be {kinds}, found {type(value).__name__}: {value!r}"
+        raise TqdmTypeError(message)
+    if least is not None and (not as_float >= least):
+        message = f"{name} should be at least {least:g}, found {value!r}"
+        raise ValueError(message)
+
+
+def text(name: str, value: Any) -> None:
+    """Raises unless `value` is a text or `None`."""
+    if value is not None and not isinstance(value, str):
+        message = f"{name} should be a str or None, found {type(value).__name__}: {value!r}"
+        raise TqdmTypeError(message)
+
+
+def total_of(total: Any, iterable: Any) -> Any:
+    """The total: as given, else the length of `iterable`; `None` where that is not known."""
+    if total is None and iterable is not None:
+        try:
+            return len(iterable)
+        except (TypeError, AttributeError, ValueError, OverflowError, NotImplementedError):
+            return None
+    return None if total == _INFINITE else total
+
+
+_INFINITE = float("inf")
+
+
+def warn_of_colour(colour: Any) -> None:
+    """Warns of a colour that is neither a known name nor `#rrggbb`; the line then has none."""
+    name = str(colour)
+    if name.upper() in _COLOURS:
+        return
+    digits = name.lstrip("#").lower()
+    if len(name) != len("#rrggbb") or name[0] != "#" or digits.strip("0123456789abcdef"):
+        import warnings
+
+        warnings.warn(
+            f"Unknown colour ({colour}); valid choices: [hex (#00ff00), {', '.join(_COLOURS)}]",
+            TqdmWarning,
+            stacklevel=4,
+        )
