@@ -1,7 +1,7 @@
 r"""Writes the measured tables and pictures of the documents from the JSON of a run.
 
     python -m mp_tqdm bench --json docs/figures.json
-    python -m mp_tqdm bench processes owner fork crew --json docs/processes.json
+    python -m mp_tqdm bench processes owner fork crew ray --json docs/processes.json
     python -m mp_tqdm bench training training-1ms dataloader tokenising halves tails \
         --json docs/loops.json
     python -m benches.noise --json docs/noise.json

@@ -89,36 +89,30 @@ def _forks(bar: str) -> Callable[[int], float]:
 PROCESSES = (1, 2, 8, 64)
 
 
-def in_processes(processes: int) -> str:
-    """How a subject of the suite says that."""
-    return f"{processes} process{'es' * (processes > 1)}"
-
-
-# The slower ones do a part of the reports: how they are called, the method and that part.
-OTHERS = (
+# Ways to report: how they are called, the method, and which part of the reports the slower ones do.
+WAYS = (
+    ("mp_tqdm", "mp_tqdm", 1, "mp-tqdm"),
     ("progressBarDistributed", "distributed", 20, "progressbardistributed"),
     ("multiprocessing.Value, its lock", "value", 20, None),
     ("Manager().Queue", "manager", 4000, "tqdm"),
 )
 
+
+def by(name: str, processes: int) -> str:
+    """How the subject is called that reports in this way, in so many processes."""
+    return f"{name}, {processes} process{'es' * (processes > 1)}"
+
+
 SUITE = Suite(
     name="processes",
     title="One report in each of so many processes, processor time above the empty loop",
-    subjects=(
-        *(
-            Subject(in_processes(processes), _reporters("mp_tqdm", processes), "mp-tqdm")
-            for processes in PROCESSES
-        ),
-        *(
-            Subject(
-                f"{name}, {in_processes(processes)}", _reporters(method, processes, part), package
-            )
-            for name, method, part, package in OTHERS
-            for processes in PROCESSES
-        ),
+    subjects=tuple(
+        Subject(by(name, processes), _reporters(method, processes, part), package)
+        for name, method, part, package in WAYS
+        for processes in PROCESSES
     ),
     baseline=None,
-    ours="1 process",
+    ours=by("mp_tqdm", 1),
     repetitions=1_000_000,
     rounds=10,
     quick_repetitions=50_000,

@@ -76,7 +76,9 @@ def _tqdm_update(total: int) -> Iterator[Any]:
 def _progressbar(total: int) -> Iterator[Any]:
     from progressbar import ProgressBar
 
-    with ProgressBar(max_value=total) as bar:
+    # It draws whenever the line grows by a column. In a round of some milliseconds that would be
+    # all that is measured; the loops in which such a call matters are longer.
+    with ProgressBar(max_value=100 * total) as bar:
         yield bar.increment
 
 

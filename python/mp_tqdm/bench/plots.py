@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from mp_tqdm.bench.bench_processes import OTHERS, PROCESSES, in_processes
+from mp_tqdm.bench.bench_processes import PROCESSES, WAYS, by
 from mp_tqdm.bench.markdown import COLUMNS, Document, text
 
 if TYPE_CHECKING:
@@ -88,21 +88,20 @@ def _output(run: Document) -> Any:
 def _liveness(run: Document) -> Any:
     """Seconds from a slow-down to the truth."""
     bars = _medians(run, "liveness")
-    title = "seconds from a slow-down to the first frame with the true count"
+    title = "seconds from a slow-down to the first true frame, as far as was waited"
     return _panels({title: bars} if bars else {})
 
 
 def _processes(run: Document) -> Any:
     """The cost of a report in so many processes, a line for each way to report."""
     found = _medians(run, "processes")
-    names = {"mp_tqdm": "", **{name: f"{name}, " for name, *_ in OTHERS}}
     lines: dict[str, list[tuple[int, float]]] = {
         name: [
-            (processes, found[prefix + in_processes(processes)])
+            (processes, found[by(name, processes)])
             for processes in PROCESSES
-            if found.get(prefix + in_processes(processes), 0) > 0
+            if found.get(by(name, processes), 0) > 0
         ]
-        for name, prefix in names.items()
+        for name, *_ in WAYS
     }
     if not any(lines.values()):
         return None

@@ -86,7 +86,12 @@ TARGETS = (
     Target("segment", "mp_tqdm", "1 MiB", _at_most(1024.0)),
     Target("unread", "mp_tqdm", "1 % longer than without a bar", _at_most(1.0), "wall time, %"),
     Target("exit", "mp_tqdm, 20 bars", "0.5 s", _at_most(500.0)),
-    Target("processes", "64 processes", "1.1 x 1 process", _times(1.1, "1 process")),
+    Target(
+        "processes",
+        "mp_tqdm, 64 processes",
+        "1.1 x 1 process",
+        _times(1.1, "mp_tqdm, 1 process"),
+    ),
     Target("owner", "64 live processes", "0.5 % of a core", _at_most(0.5)),
     Target("fork", "mp_tqdm", "1 ms more", _at_most(1.0)),
     Target(
