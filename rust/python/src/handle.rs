@@ -1,13 +1,12 @@
 //! The native half of one Python bar: opens it, shows it, closes it. What is counted per call is not
-//! here but in `hot.rs`.
+//! here but in `hot/`.
 
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use mp_tqdm_counters::sync::{AtomicU32, Ordering};
 use mp_tqdm_counters::{
-    BY_WORKERS, BarEntry, BarId, BarView, ITERATES, Identity, NAMED, OWN_LINE, Opening, REPORTABLE,
-    Role,
+    BY_WORKERS, BarEntry, BarId, BarView, ITERATES, Identity, NAMED, REPORTABLE, Role,
 };
 use mp_tqdm_render::monotonic;
 use pyo3::exceptions::PyMemoryError;
@@ -19,23 +18,11 @@ use crate::bar::BarCore;
 use crate::farewell::{Farewell, depart};
 use crate::hot;
 use crate::number::{to_python, total_of, value_of};
+use crate::opening::{Spec, open};
 use crate::process::{Process, attached, lock, now_ns};
 use crate::receipt::{Share, shares};
 use crate::shown;
-use crate::stage::Local;
-use crate::style::Looks;
 use crate::traits::{DESC_SET, SELF_DRAWN, traits_of};
-
-/// What a bar was opened with: enough to open its next number (`reset`).
-struct Spec {
-    path: u64,
-    key: String,
-    traits: u32,
-    looks: Looks,
-    position: Option<u32>,
-    stream: Option<(RawFd, bool)>,
-    own_line: bool,
-}
 
 /// A rank's share as Python gets it; see the stub.
 type PyShare = (u16, Py<PyAny>, f64, bool, bool, usize);
@@ -60,7 +47,8 @@ fn process(py: Python<'_>) -> PyResult<&'static Process> {
 }
 
 impl Bar {
-    fn core(&self) -> Arc<BarCore> {
+    /// The bar that is counted now.
+    pub(crate) fn core(&self) -> Arc<BarCore> {
         Arc::clone(&self.core.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -494,75 +482,4 @@ impl Bar {
             process.stage.shared().restyle(id, &looks);
         })
     }
-}
-
-fn open(
-    process: &'static Process,
-    spec: &Spec,
-    total: &Bound<'_, PyAny>,
-    initial: &Bound<'_, PyAny>,
-    desc: &str,
-    before: Option<&BarCore>,
-) -> PyResult<Arc<BarCore>> {
-    let initial = value_of(initial)?.unwrap_or(mp_tqdm_counters::Value::ZERO);
-    let packed = spec.looks.pack();
-    let opening = Opening {
-        path: spec.path,
-        pass: process.pass(spec.path),
-        traits: spec.traits,
-        now_ns: now_ns(),
-        position: spec.position,
-        desc,
-        name: &spec.key,
-        style: &packed,
-        order: process.order(),
-    };
-    let wishes = (if spec.own_line { OWN_LINE } else { 0 }, spec.position);
-    let core = BarCore::open(process, &opening, total_of(total)?, initial, wishes, before)
-        .ok_or_else(|| PyMemoryError::new_err("mp_tqdm: no memory for counters"))?;
-    if let Some(id) = core.id
-        && process.may_draw()
-    {
-        process.stage.claim(process);
-        if spec.traits & SELF_DRAWN != 0 {
-            return Ok(core);
-        }
-        if let Some((descriptor, is_terminal)) = spec.stream {
-            let mut shared = process.stage.shared();
-            if let Some(output) = shared.output_of(descriptor, is_terminal) {
-                let style = Arc::new(spec.looks.style());
-                shared.local.insert(id, Local { output, style });
-                if process.home.tables.ownership().is_owner(process.home.me) {
-                    shared.announce(&process.home.tables.header);
-                }
-            }
-        }
-        process.stage.attend(process);
-    }
-    Ok(core)
-}
-
-/// What a Python bar stands for.
-pub(crate) enum Given {
-    Bar(Arc<BarCore>),
-    /// It is off: nothing is counted.
-    Off,
-}
-
-/// What was given as `bar=`, if it is a bar.
-pub(crate) fn given(object: &Bound<'_, PyAny>) -> Option<Given> {
-    if !hot::is_bar(object) {
-        return None;
-    }
-    let native = object.getattr("_native").ok();
-    let handle = native.as_ref().and_then(|native| native.cast::<Bar>().ok());
-    Some(handle.map_or(Given::Off, |handle| Given::Bar(handle.get().core())))
-}
-
-/// How a warning names what was given as `bar=`.
-pub(crate) fn name_of(object: &Bound<'_, PyAny>) -> String {
-    object.repr().map_or_else(
-        |_| "?".to_owned(),
-        |text| text.to_string_lossy().into_owned(),
-    )
 }

@@ -16,6 +16,7 @@ mod line;
 mod note;
 mod number;
 mod observe;
+mod opening;
 mod outputs;
 mod pace;
 mod process;

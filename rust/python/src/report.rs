@@ -1,9 +1,12 @@
 //! The cold path of `report_progress`: which bar a report reaches, looked up when bars open or close.
 
+use std::sync::Arc;
+
 use mp_tqdm_counters::{BarId, BarState, Cell, CellKey, FED, REPORTABLE, Value, target};
 use pyo3::prelude::*;
 
-use crate::handle::{self, Given};
+use crate::bar::BarCore;
+use crate::handle::Bar;
 use crate::hot;
 use crate::process::{Process, attached};
 
@@ -19,13 +22,13 @@ pub(crate) fn count(py: Python<'_>, n: Value, bar: Option<&Bound<'_, PyAny>>) ->
         add_to_current(process, n);
         return Ok(());
     };
-    let is_counted = match handle::given(bar) {
+    let is_counted = match given(bar) {
         Some(Given::Off) => true,
         Some(Given::Bar(core)) => core.report(process, n),
         None => {
             let id = named(process, bar)?;
             if id.is_none() {
-                let name = handle::name_of(bar);
+                let name = name_of(bar);
                 crate::number::warn_once(
                     py,
                     &std::ffi::CString::new(format!(
@@ -132,4 +135,29 @@ fn named(process: &'static Process, bar: &Bound<'_, PyAny>) -> PyResult<Option<B
         })
         .max_by_key(|view| view.sequence)
         .map(|view| view.id))
+}
+
+/// What a Python bar stands for.
+enum Given {
+    Bar(Arc<BarCore>),
+    /// It is off: nothing is counted.
+    Off,
+}
+
+/// What was given as `bar=`, if it is a bar.
+fn given(object: &Bound<'_, PyAny>) -> Option<Given> {
+    if !hot::is_bar(object) {
+        return None;
+    }
+    let native = object.getattr("_native").ok();
+    let handle = native.as_ref().and_then(|native| native.cast::<Bar>().ok());
+    Some(handle.map_or(Given::Off, |handle| Given::Bar(handle.get().core())))
+}
+
+/// How a warning names what was given as `bar=`.
+fn name_of(object: &Bound<'_, PyAny>) -> String {
+    object.repr().map_or_else(
+        |_| "?".to_owned(),
+        |text| text.to_string_lossy().into_owned(),
+    )
 }
