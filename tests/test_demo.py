@@ -110,6 +110,9 @@ def test_the_line_moves_while_a_c_call_holds_the_gil(played: Played):
     assert len(counts) >= told - 2
     # Ten a second, where the renderer gets the processor as often; none where it waits for the GIL.
     assert told >= 3
+    # By the line's own clock, too.
+    clocks = re.findall(r"GIL held: .*?2500 \[(\d\d:\d\d)<", played.output.decode())
+    assert len(set(clocks)) > held_s / 2
     assert 0 < number(r"by ([\d,]+) items", text) <= 2500
 
 

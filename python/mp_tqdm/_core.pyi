@@ -86,9 +86,11 @@ class _Job(TypedDict):
 
     Processes: who, pid, role, local rank, whether alive; dead ones as well, the last of each slot.
     The owner: who, and the milliseconds since it last looked. Lost: items, by how many processes.
+    Awaited: the pid of the living program whose workers came before it.
     """
 
     in_use: bool
+    awaited_by: int | None
     local_world: int
     frames: int
     owner: tuple[int, int, int] | None

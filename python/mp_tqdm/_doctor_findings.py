@@ -154,7 +154,9 @@ def _leftovers(jobs: list[JobFacts]) -> Iterator[str]:
             "Another version of mp_tqdm runs here, too: its processes and those of this version do "
             "not count together."
         )
-    left = sum(not job["error"] and not job["is_in_use"] for job in jobs)
+    left = sum(
+        not (job["error"] or job["is_in_use"] or job["awaited_by"] is not None) for job in jobs
+    )
     if left == 1:
         yield (
             "A segment was left by processes that were killed. It does no harm: the next job that "

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         path: str
         error: str
         is_in_use: bool
+        awaited_by: int | None
         owner: int | None
         owner_silent_s: float
         frames: int
@@ -78,6 +79,7 @@ def job_at(path: str) -> JobFacts:
         "path": path,
         "error": seen if isinstance(seen, str) else "",
         "is_in_use": False,
+        "awaited_by": None,
         "owner": None,
         "owner_silent_s": 0.0,
         "frames": 0,
@@ -89,7 +91,7 @@ def job_at(path: str) -> JobFacts:
     }
     if isinstance(seen, str):
         return job
-    job["is_in_use"] = seen["in_use"]
+    job["is_in_use"], job["awaited_by"] = seen["in_use"], seen["awaited_by"]
     job["frames"] = seen["frames"]
     job["local_world"] = seen["local_world"]
     job["lost_items"], job["lost_processes"] = seen["lost"]

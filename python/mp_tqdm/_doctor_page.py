@@ -191,6 +191,8 @@ def _drawn(job: JobFacts) -> str:
 
 
 def _members(job: JobFacts) -> str:
+    if not job["is_in_use"] and job["awaited_by"] is not None:
+        return f"gone; their program, process {job['awaited_by']}, may start others"
     if not job["is_in_use"]:
         return "all killed; the next job that starts removes this"
     parts, processes = [], job["processes"]

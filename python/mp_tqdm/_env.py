@@ -191,7 +191,7 @@ def _job_by(facts: Facts, authkey: bytes | None) -> tuple[str, str]:
 
 
 def first_process(facts: Facts) -> tuple[int, int]:
-    """Pid and start of the program's first process, as far as this one knows.
+    """Pid and start of the program's first process, as far as this one knows; else its own.
 
     Those below know it as the last of their makers, a child as the one that made it, a forked one
     as the first whose memory it has.

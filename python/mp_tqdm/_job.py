@@ -145,7 +145,6 @@ def _enter(identity: _env.Identity, follows_workers: bool) -> int | tuple[int, i
     job = job_hash(identity.job)
     inherited = _core.inherited()
     parent = identity.parent
-    is_early = identity.role == "worker" and parent is None  # its maker has joined no job yet
     return _core.attach(
         job,
         "follower" if follows_workers else identity.role,
@@ -158,8 +157,16 @@ def _enter(identity: _env.Identity, follows_workers: bool) -> int | tuple[int, i
         colours=_streams.has_colours(),
         interactive=hasattr(sys, "ps1") or bool(sys.flags.interactive),
         inherit=inherited is not None and inherited[3] == job,
-        first=_env.first_process(_env.read_facts()) if is_early else None,
+        first=_awaited(identity),
     )
+
+
+def _awaited(identity: _env.Identity) -> tuple[int, int] | None:
+    """The first process of the program, where its worker came before it, and knows it."""
+    if identity.role != "worker" or identity.parent is not None:
+        return None
+    first = _env.first_process(_env.read_facts())
+    return None if first == (identity.pid, identity.start) else first
 
 
 def job_hash(job: str) -> int:

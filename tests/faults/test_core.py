@@ -64,22 +64,28 @@ def test_memory_of_killed_programs_is_swept_by_the_next(program: Program) -> Non
     assert not os.path.exists(left)
 
 
+@pytest.mark.faults("F70")
 def test_what_workers_left_is_swept_once_their_program_was_killed(program: Program) -> None:
+    # The program is known by what it is called, among others: this name is no text.
     process = programs.run(
         program("""
-            import os, signal
-            from mp_tqdm import mp_tqdm, _job
+            import ctypes, os, signal
+            from mp_tqdm import mp_tqdm, _core, _job
+            ctypes.CDLL(None).prctl(15, b"\\xff) Z (\\xfe", 0, 0, 0)  # PR_SET_NAME
             child = os.fork()
             if not child:
                 mp_tqdm(total=3).update()
                 print(_job._place[2], flush=True)
                 os._exit(0)
             os.waitpid(child, 0)
+            place = _job.segment(_job.who().job)
+            seen = _core.observe(place)
+            print(place, seen["in_use"], seen["awaited_by"] == os.getpid(), flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
         """)
     )
-    left = process.stdout.strip()
-    assert os.path.exists(left)
+    left, seen = process.stdout.splitlines()
+    assert seen == f"{left} False True"
     sweep(program)
     assert not os.path.exists(left)
 

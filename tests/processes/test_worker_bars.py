@@ -194,6 +194,7 @@ def test_a_line_of_workers_ends_two_seconds_after_the_last_one_closed(
         assert terminal.text().count("items: 100%|") == 2, terminal.text()
 
 
+@pytest.mark.faults("F70")
 @pytest.mark.parametrize("method", programs.START_METHODS)
 def test_what_workers_counted_outlives_them_while_their_program_lives(
     terminal: Terminal, program: Program, method: str

@@ -195,6 +195,13 @@ impl Home {
         }
     }
 
+    /// Notes the program's first process, by pid and start (in clock ticks since boot), in the segment
+    /// of its worker, which came before it: while that one lives, no other job takes the segment for a
+    /// leftover. Elsewhere than in its pid namespace it counts as gone.
+    pub fn await_first(&self, pid: u32, start: u64) {
+        sweep::await_first(self.tables, (pid, start));
+    }
+
     /// Life and death of the job's processes.
     #[must_use]
     pub fn liveness(&self) -> LockLiveness<'_> {

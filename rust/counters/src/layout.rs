@@ -4,6 +4,8 @@
 //! Sizes and offsets are asserted at compile time, because other processes map the same bytes; a
 //! change to any of them must raise [`LAYOUT_VERSION`].
 
+use std::mem::offset_of;
+
 use crate::bar::BarEntry;
 use crate::bars::Bars;
 use crate::cell::Cell;
@@ -78,7 +80,6 @@ pub struct Tables {
 
 #[cfg(not(all(test, mp_tqdm_loom)))]
 const _: () = {
-    use std::mem::{offset_of, size_of};
     assert!(size_of::<Header>() == 4096);
     assert!(offset_of!(Header, current) == 128);
     assert!(size_of::<ProcessEntry>() == 64);
@@ -89,6 +90,20 @@ const _: () = {
     assert!(offset_of!(Tables, cells) == 454_656);
     assert!(size_of::<Tables>() <= SEGMENT_BYTES);
 };
+
+impl Header {
+    /// What [`Tables::first_process`] says, from the bytes of a file; `None` for another layout's.
+    pub(crate) fn first_process_in(bytes: &[u8; size_of::<Self>()]) -> Option<(u32, u64)> {
+        fn word<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+            std::array::from_fn(|index| bytes[at + index])
+        }
+        let pid = u32::from_ne_bytes(word(bytes, offset_of!(Self, first_pid)));
+        let start = u64::from_ne_bytes(word(bytes, offset_of!(Self, first_start)));
+        let magic = u64::from_ne_bytes(word(bytes, offset_of!(Self, magic)));
+        let version = u32::from_ne_bytes(word(bytes, offset_of!(Self, version)));
+        (magic == MAGIC && version == LAYOUT_VERSION && pid > 0).then_some((pid, start))
+    }
+}
 
 /// What a header turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,27 +144,18 @@ impl Tables {
         }
     }
 
-    /// Whether the header describes a segment in this layout, of whatever job.
-    pub(crate) fn is_current(&self) -> bool {
-        self.inspect(self.header.job.load(Ordering::Relaxed)) == Seen::Ours
-    }
-
-    /// Names the program's first process, which is not attached yet: while it lives, no other job
-    /// takes the segment for a leftover. Of two that write at once either may have named it; a mixture
-    /// names nobody.
-    ///
-    /// `pid` and `start`, in clock ticks since boot, are those of this process's pid namespace: where
-    /// others share the memory, their processes see nobody by them.
-    pub fn await_first(&self, pid: u32, start: u64) {
-        self.header.first_pid.store(pid, Ordering::Relaxed);
-        self.header.first_start.store(start, Ordering::Relaxed);
-    }
-
-    /// What [`Tables::await_first`] was told.
+    /// The program's first process, which is not attached yet, and while which lives no other job takes
+    /// the segment for a leftover: pid and start, in clock ticks since boot.
     pub(crate) fn first_process(&self) -> Option<(u32, u64)> {
         let pid = self.header.first_pid.load(Ordering::Relaxed);
         let start = self.header.first_start.load(Ordering::Relaxed);
         (pid > 0).then_some((pid, start))
+    }
+
+    /// Of two that set it at once either may have; a mixture names nobody.
+    pub(crate) fn set_first_process(&self, (pid, start): (u32, u64)) {
+        self.header.first_pid.store(pid, Ordering::Relaxed);
+        self.header.first_start.store(start, Ordering::Relaxed);
     }
 
     /// The process table.

@@ -9,6 +9,7 @@ use crate::file;
 use crate::layout::{LAYOUT_VERSION, Seen, Tables};
 use crate::locks::{LockLiveness, Locks};
 use crate::shm;
+use crate::sweep;
 use crate::tag::ProcessId;
 
 /// A segment as it was at one moment, and who is alive now.
@@ -54,10 +55,17 @@ impl Observed {
         }
     }
 
-    /// Whether any process is attached. Without one the segment is a leftover, which the next job of
-    /// this user sweeps.
+    /// Whether any process is attached. Without one, and if none is awaited, the segment is a leftover,
+    /// which the next job of this user sweeps.
     #[must_use]
     pub fn is_in_use(&self) -> bool {
         self.locks.is_in_use()
+    }
+
+    /// The pid of the program's first process, if workers came before it and it lives: they may come
+    /// again, and so may it.
+    #[must_use]
+    pub fn awaited_by(&self) -> Option<u32> {
+        sweep::awaited_by(&self.tables)
     }
 }

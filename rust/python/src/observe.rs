@@ -22,12 +22,12 @@ pub(crate) fn observe(py: Python<'_>, path: PathBuf) -> PyResult<Py<PyAny>> {
         && process.home.is_at(&path)
     {
         let home = &process.home;
-        return Ok(described(py, home.tables, &home.liveness(), true)?.into());
+        return Ok(described(py, home.tables, &home.liveness(), (true, None))?.into());
     }
     match py.detach(|| look(&path)) {
         Ok(seen) => {
-            let is_in_use = seen.is_in_use();
-            Ok(described(py, &seen.tables, &seen.liveness(), is_in_use)?.into())
+            let used = (seen.is_in_use(), seen.awaited_by());
+            Ok(described(py, &seen.tables, &seen.liveness(), used)?.into())
         }
         Err(error) => Ok(error.to_string().into_pyobject(py)?.into_any().unbind()),
     }
@@ -37,7 +37,7 @@ fn described<'py>(
     py: Python<'py>,
     tables: &Tables,
     alive: &impl Liveness,
-    is_in_use: bool,
+    (is_in_use, awaited_by): (bool, Option<u32>),
 ) -> PyResult<Bound<'py, PyDict>> {
     let job = PyDict::new(py);
     let lost = tables.lost();
@@ -66,6 +66,7 @@ fn described<'py>(
     });
     let header = &tables.header;
     job.set_item("in_use", is_in_use)?;
+    job.set_item("awaited_by", awaited_by)?;
     job.set_item("local_world", header.local_world.load(Ordering::Relaxed))?;
     job.set_item("frames", header.frames.load(Ordering::Relaxed))?;
     job.set_item("owner", owner)?;

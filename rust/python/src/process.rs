@@ -305,7 +305,7 @@ pub(crate) fn attach(
         Err(error) => return Err(PyRuntimeError::new_err(format!("mp_tqdm: {error}"))),
     };
     if let Some((pid, start)) = first {
-        home.tables.await_first(pid, start);
+        home.await_first(pid, start);
     }
     let place = match &home.rung {
         Rung::File(path) => path.display().to_string(),
