@@ -103,7 +103,8 @@ def tables(run: Document) -> str:
 def _tables(run: Document) -> Iterator[str]:
     packages = run["machine"]["packages"].items()
     versions = ", ".join(f"{name} {version}" for name, version in packages if version)
-    yield f"Measured on {_machine(run)}, with {versions}."
+    load = run["machine"]["load"]
+    yield f"Measured on {_machine(run)} (load before: {load:.1f}), with {versions}."
     for suite in run["suites"].values():
         lines = [f"### {suite['title']} ({suite['unit']})", ""]
         titles = dict.fromkeys(chain.from_iterable(suite["figures"].values()))
