@@ -127,7 +127,7 @@ def _threads() -> Iterator[str]:
     """Ours, native or Python's, by the name."""
     for task in Path("/proc/self/task").iterdir():
         try:
-            name = (task / "comm").read_text().strip()
+            name = (task / "comm").read_text(errors="replace").strip()
         except (FileNotFoundError, ProcessLookupError):
             continue
         if name.startswith(("mp-tqdm", "mp_tqdm")):
@@ -143,7 +143,7 @@ def _processes(token: str) -> Iterator[str]:
         try:
             if not _is_of_test(process, token):
                 continue
-            _, _, rest = (process / "stat").read_text().rpartition(")")
+            _, _, rest = (process / "stat").read_text(errors="replace").rpartition(")")
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except OSError:
             continue  # it ended while being looked at
@@ -184,7 +184,7 @@ def _other_processes() -> Iterator[Path]:
 
 def _is_of_test(process: Path, token: str) -> bool:
     """Whether it is a child of this process or carries the mark. Raises OSError once it is gone."""
-    _, _, rest = (process / "stat").read_text().rpartition(")")
+    _, _, rest = (process / "stat").read_text(errors="replace").rpartition(")")
     if int(rest.split()[1]) == os.getpid():
         return True
     mark = f"{TEST_VARIABLE}={token}".encode()

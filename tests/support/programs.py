@@ -170,7 +170,7 @@ def session_works(pid: int) -> bool:
 
 def _is_zombie(pid: str) -> bool:
     try:
-        _, _, rest = Path("/proc", pid, "stat").read_text().rpartition(")")
+        _, _, rest = Path("/proc", pid, "stat").read_text(errors="replace").rpartition(")")
     except (FileNotFoundError, ProcessLookupError):
         return True
     return rest.split()[0] == "Z"
