@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mp_tqdm._identity import Published
+    from mp_tqdm._identity import Facts, Published
 
 # As whom and where this process attached, for the doctor and for `session_env`: slot, incarnation,
 # and the segment's path, "memfd" or "private"; and why better places were refused.
@@ -33,13 +33,14 @@ def attach(*, follows_workers: bool = False) -> None:
         follows_workers: Whether to go on in what workers left that are gone, where a first process
             would begin afresh.
     """
-    found = who()
+    found, facts = _look()
     _warn_of_others(found)
     lost = _left_lost(found)
-    answer = _enter(found, follows_workers)
+    first = _awaited(found, facts)
+    answer = _enter(found, first, follows_workers)
     if isinstance(answer, int):
         found = _env.fall_back(found)
-        answer = _enter(found, follows_workers)
+        answer = _enter(found, first, follows_workers)
     if isinstance(answer, int):
         message = f"local rank {found.rank} is counted by process {answer} already"
         raise RuntimeError(message)  # noqa: TRY004 - an int is the answer "taken"
@@ -71,14 +72,20 @@ def who() -> _env.Identity:
     A session whose giver is gone is none, and is forgotten. A first process goes to its workers,
     where these have begun in a job that they name otherwise.
     """
-    found = _env.identify(_env.read_facts())
+    return _look()[0]
+
+
+def _look() -> tuple[_env.Identity, Facts]:
+    """As `who`, and the facts by which it was decided."""
+    facts = _env.read_facts()
+    found = _env.identify(facts)
     if found.rule == "session" and found.parent is not None and not _is_there(found.parent):
         os.environ.pop(_env.SESSION_VARIABLE, None)
-        found = _env.identify(_env.read_facts())
+        found = _env.identify(facts)  # their environment is the one changed here
     begun = _begun(found)
     if begun and found.job not in begun:
-        return _env.Identity(**found._asdict() | {"job": begun[0], "elsewhere": ()})
-    return found
+        found = _env.Identity(**found._asdict() | {"job": begun[0], "elsewhere": ()})
+    return found, facts
 
 
 def _begun(found: _env.Identity) -> list[str]:
@@ -141,7 +148,9 @@ def _left_lost(found: _env.Identity) -> tuple[float, int] | None:
     return None
 
 
-def _enter(identity: _env.Identity, follows_workers: bool) -> int | tuple[int, int, str, list[str]]:
+def _enter(
+    identity: _env.Identity, first: tuple[int, int] | None, follows_workers: bool
+) -> int | tuple[int, int, str, list[str]]:
     job = job_hash(identity.job)
     inherited = _core.inherited()
     parent = identity.parent
@@ -157,15 +166,15 @@ def _enter(identity: _env.Identity, follows_workers: bool) -> int | tuple[int, i
         colours=_streams.has_colours(),
         interactive=hasattr(sys, "ps1") or bool(sys.flags.interactive),
         inherit=inherited is not None and inherited[3] == job,
-        first=_awaited(identity),
+        first=first,
     )
 
 
-def _awaited(identity: _env.Identity) -> tuple[int, int] | None:
+def _awaited(identity: _env.Identity, facts: Facts) -> tuple[int, int] | None:
     """The first process of the program, where its worker came before it, and knows it."""
     if identity.role != "worker" or identity.parent is not None:
         return None
-    first = _env.first_process(_env.read_facts())
+    first = _env.first_process(facts)
     return None if first == (identity.pid, identity.start) else first
 
 

@@ -180,7 +180,7 @@ pub(crate) fn open_to_look(path: &Path) -> Result<OwnedFd, Error> {
 }
 
 /// Whether the path still names the open file, and it has this one name only.
-fn is_whole(path: &Path, stat: &FileStat) -> bool {
+pub(crate) fn is_whole(path: &Path, stat: &FileStat) -> bool {
     stat.st_nlink == 1 && leads_to(path, stat)
 }
 
@@ -284,12 +284,13 @@ pub(crate) fn create_memfd(job: u64) -> Result<Opened, Error> {
 /// Nobody can attach in between: they need the gate, which this process holds for writing until its
 /// descriptor closes.
 pub(crate) fn unlink_if_alone(path: &Path, locks: &Locks) -> bool {
-    unlink_if(path, locks, is_whole)
+    unlink_if(path, locks, |stat| is_whole(path, stat))
 }
 
-pub(crate) fn unlink_if(path: &Path, locks: &Locks, named: fn(&Path, &FileStat) -> bool) -> bool {
+/// As [`unlink_if_alone`], by another rule, which is asked behind the gate.
+pub(crate) fn unlink_if(path: &Path, locks: &Locks, may: impl FnOnce(&FileStat) -> bool) -> bool {
     locks.shut().unwrap_or(false)
-        && fstat(locks.file()).is_ok_and(|stat| named(path, &stat))
+        && fstat(locks.file()).is_ok_and(|stat| may(&stat))
         && unlink(path).is_ok()
 }
 

@@ -7,7 +7,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, lstat};
 use nix::sys::uio::pread;
 
-use crate::file::{check, leads_to, prefix, private_prefix, unlink_if, unlink_if_alone};
+use crate::file::{check, is_whole, leads_to, prefix, private_prefix, unlink_if};
 use crate::layout::{Header, Tables};
 use crate::locks::Locks;
 
@@ -32,12 +32,14 @@ pub(crate) fn sweep(directory: &Path, own: &Locks) {
             && let Ok(locks) = Locks::new(file)
             && locks.inode != own.inode
         {
-            if name.starts_with(&private) {
-                // Its creator may have died when the file had its public name already.
-                unlink_if(&path, &locks, leads_to);
-            } else if locks.shut().unwrap_or(false) && !is_awaited(&locks) {
-                unlink_if_alone(&path, &locks);
-            }
+            unlink_if(&path, &locks, |stat| {
+                if name.starts_with(&private) {
+                    // Its creator may have died when the file had its public name already.
+                    leads_to(&path, stat)
+                } else {
+                    is_whole(&path, stat) && !is_awaited(&locks)
+                }
+            });
         }
     }
 }
@@ -136,7 +138,7 @@ mod tests {
         let reused = left(3, Some((own.0, own.1 + 1)));
         let nobodys = left(4, None);
         // A younger one, which lives as well, takes nobody's place.
-        let child = Command::new("sleep").arg("60").spawn().unwrap();
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let opened = open_or_create(&directory, 2, Leftover::Keep).unwrap();
         await_first(opened.tables, (child.id(), own.1 + 1));
         assert_eq!(awaited_by(opened.tables), Some(own.0));
@@ -145,7 +147,8 @@ mod tests {
         sweep(&directory, &own_job.locks);
         let there = [&kept, &reused, &nobodys].map(|path| path.exists());
         drop(own_job);
-        let _ = { child }.kill();
+        child.kill().unwrap();
+        child.wait().unwrap();
         std::fs::remove_dir_all(&directory).unwrap();
         assert_eq!(there, [true, false, false]);
     }
