@@ -1,11 +1,12 @@
 """A terminal that nobody reads: what it costs a loop, and how it holds up the end of a program.
 
-It is full when the loop begins, or before the bars close; after three seconds it is read. Who waits
+It is full when the loop begins, or before the bars close; three seconds later it is read. Who waits
 for it takes so long.
 """
 
 import contextlib
 import fcntl
+import math
 import os
 import select
 import signal
@@ -41,6 +42,7 @@ def fill():
         except BlockingIOError:
             time.sleep(0.02)
     os.close(terminal)
+    os.write(1, b"\\n")
 
 def tell(number):
     os.write(1, str(number).encode())
@@ -125,7 +127,7 @@ _PACKAGES = {"mp_tqdm": "mp-tqdm", "mp_tqdm, 20 bars": "mp-tqdm", "tqdm": "tqdm"
 
 
 def told(source: str, *arguments: str) -> tuple[float, float]:
-    """Run a program on such a terminal.
+    """Run a program on such a terminal, which is read `PATIENCE_S` after the program filled it.
 
     Returns:
         The number that it told, and when it ended, on the clock of `time.monotonic`.
@@ -142,16 +144,18 @@ def told(source: str, *arguments: str) -> tuple[float, float]:
     os.close(slave)
     assert program.stdout is not None
     output = program.stdout.fileno()
-    begin, said = time.monotonic(), b""
+    full, said = math.inf, b""
     try:
         while True:
-            is_read = time.monotonic() > begin + PATIENCE_S
+            is_read = time.monotonic() > full + PATIENCE_S
             sources = [output, master] if is_read else [output]
             ready, _, _ = select.select(sources, [], [], 0.1)
             if output in ready:
                 data = os.read(output, 1 << 16)
                 if not data:
                     return float(said), time.monotonic()
+                # The first that it says is that the terminal is full.
+                full = min(full, time.monotonic())
                 said += data
             elif ready:
                 with contextlib.suppress(OSError):  # the program has closed it, and will end
