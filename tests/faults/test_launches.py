@@ -35,6 +35,7 @@ HALVES = (
     else:
         for item in mp_tqdm(range(10), desc="loop"):
             if item == 5:
+                meet("half." + rank, 1)
                 wait_for("end." + rank)
         print("rank", rank, "is out")
     """
@@ -54,6 +55,12 @@ class Ranks:
             variables = programs.rank_variables(self._place, rank, self._ranks)
             env = programs.environment(MEETING_PLACE=str(self._place), **variables)
             self._processes[rank] = self.terminal.start(self._command, env=env)
+
+    def halves(self, *ranks: int) -> None:
+        """Wait until they have done their first half."""
+        for rank in ranks:
+            half = self._place / f"meeting.half.{rank}"
+            wait_until(half.exists, f"the half of rank {rank}")
 
     def end(self, *ranks: int) -> None:
         """Let them do the other half; they end by themselves, whatever the others do."""
@@ -81,6 +88,8 @@ def test_a_first_rank_that_ends_before_the_others_waits_for_none(
 ) -> None:
     ranks = Ranks(terminal, program(HALVES), tmp_path, 3)
     ranks.start(0, 1, 2)
+    # Half is on the screen, too, as soon as one of them is there.
+    ranks.halves(0, 1, 2)
     ranks.shows("| 5/10 [")
     ranks.end(0)
     (line,) = ranks.lines_of("loop")
