@@ -17,7 +17,8 @@ use nix::time::{ClockId, clock_gettime};
 const STACK_BYTES: usize = 256 * 1024;
 
 /// How long the lock is waited for where waiting has no other limit. It is held for some hundred
-/// nanoseconds, or for ever in a child forked at that moment.
+/// nanoseconds; by a thread that lost the processor meanwhile, until it has that again; and for ever
+/// in a child forked at that moment.
 const LOCK_LIMIT: Duration = Duration::from_millis(10);
 
 /// What the thread does after a tick.
@@ -52,8 +53,6 @@ struct State {
     is_wanted: bool,
     is_stopping: bool,
     has_exited: bool,
-    begun: u64,
-    ended: u64,
 }
 
 impl Driver {
@@ -100,33 +99,19 @@ impl Driver {
         }
     }
 
-    /// Asks for a tick and waits until one that began after this call has ended: `true` then,
-    /// `false` after `limit` or if the thread ended first.
-    #[must_use]
-    pub fn flush(&self, limit: Duration) -> bool {
-        let Some(mut state) = lock_within(&self.shared.state, limit.min(LOCK_LIMIT)) else {
-            return false;
-        };
-        let wanted = state.begun + 1;
-        state.is_wanted = true;
-        self.shared.changed.notify_all();
-        let state = self.shared.wait_while(state, limit, |state| {
-            state.ended < wanted && !state.has_exited && !state.is_stopping
-        });
-        state.ended >= wanted
-    }
-
     /// Ends the thread: no tick begins after this call. `true` if it is gone, `false` if the tick
     /// in progress did not end within `limit`; it will be gone after that tick.
     pub fn stop(&self, limit: Duration) -> bool {
-        let Some(mut state) = lock_within(&self.shared.state, limit.min(LOCK_LIMIT)) else {
+        let Some(mut state) = lock_within(&self.shared.state, limit) else {
             return false;
         };
         state.is_stopping = true;
         self.shared.changed.notify_all();
-        let state = self
+        let waited = self
             .shared
-            .wait_while(state, limit, |state| !state.has_exited);
+            .changed
+            .wait_timeout_while(state, limit, |state| !state.has_exited);
+        let (state, _) = waited.unwrap_or_else(|poisoned| poisoned.into_inner());
         if !state.has_exited {
             return false;
         }
@@ -136,11 +121,12 @@ impl Driver {
         thread.is_none_or(|thread| thread.join().is_ok())
     }
 
-    /// Whether the thread may still tick.
+    /// Whether the thread may still tick. Who holds the lock for so long is taken for a thread that
+    /// waits for the processor: one thread too few for a while is better than two.
     #[must_use]
     pub fn is_running(&self) -> bool {
         lock_within(&self.shared.state, LOCK_LIMIT)
-            .is_some_and(|state| !state.has_exited && !state.is_stopping)
+            .is_none_or(|state| !state.has_exited && !state.is_stopping)
     }
 }
 
@@ -175,11 +161,7 @@ impl Shared {
         // end of a tick would make ten frames a second nine.
         let mut due = monotonic();
         while self.begin_tick() {
-            let wait = tick(monotonic().as_secs_f64());
-            let mut state = self.lock();
-            state.ended += 1;
-            self.changed.notify_all();
-            let limit = match wait {
+            let limit = match tick(monotonic().as_secs_f64()) {
                 Wait::Exit => return,
                 Wait::UntilWoken => None,
                 Wait::For(pause) => Some(pause),
@@ -192,7 +174,7 @@ impl Shared {
                     due = now.saturating_add(pause);
                 }
             }
-            state = self.wait_until_due(state, limit.map(|_| due));
+            let state = self.wait_until_due(self.lock(), limit.map(|_| due));
             if state.is_wanted {
                 // The pace counts from the tick that was asked for.
                 due = monotonic();
@@ -207,7 +189,6 @@ impl Shared {
             return false;
         }
         state.is_wanted = false;
-        state.begun += 1;
         true
     }
 
@@ -232,31 +213,19 @@ impl Shared {
         }
         state
     }
-
-    fn wait_while<'a>(
-        &self,
-        state: MutexGuard<'a, State>,
-        limit: Duration,
-        condition: impl FnMut(&mut State) -> bool,
-    ) -> MutexGuard<'a, State> {
-        let waited = self.changed.wait_timeout_while(state, limit, condition);
-        waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0
-    }
 }
 
 /// The lock, unless somebody holds it for so long that he is not there any more.
 fn lock_within<T>(mutex: &Mutex<T>, limit: Duration) -> Option<MutexGuard<'_, T>> {
-    let mut waited = Duration::ZERO;
+    let begin = monotonic();
     loop {
         match mutex.try_lock() {
             Ok(guard) => return Some(guard),
             Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) if waited >= limit => return None,
-            Err(TryLockError::WouldBlock) => {
-                let pause = Duration::from_micros(50);
-                thread::sleep(pause);
-                waited += pause;
+            Err(TryLockError::WouldBlock) if monotonic().saturating_sub(begin) >= limit => {
+                return None;
             }
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_micros(50)),
         }
     }
 }
@@ -268,4 +237,24 @@ pub fn monotonic() -> Duration {
     clock_gettime(ClockId::CLOCK_MONOTONIC)
         .map(Duration::from)
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_lost_the_processor_with_the_lock_is_running_and_is_stopped() {
+        let driver = Driver::start("mp-tqdm-test", |_| Wait::UntilWoken).unwrap();
+        thread::scope(|scope| {
+            let held = driver.shared.lock();
+            assert!(driver.is_running());
+            let stopper = scope.spawn(|| driver.stop(Duration::from_secs(20)));
+            // Longer than the lock is waited for elsewhere.
+            thread::sleep(4 * LOCK_LIMIT);
+            drop(held);
+            assert!(stopper.join().unwrap());
+        });
+        assert!(!driver.is_running());
+    }
 }

@@ -59,18 +59,7 @@ fn an_idle_thread_ticks_when_woken_and_not_before() {
 }
 
 #[test]
-fn flush_waits_for_a_tick_that_began_after_it() {
-    let (driver, ticks) = reporting(Wait::UntilWoken);
-    for _ in 0..200 {
-        while ticks.try_recv().is_ok() {}
-        assert!(driver.flush(WATCHDOG));
-        assert!(ticks.try_recv().is_ok());
-    }
-    assert!(driver.stop(WATCHDOG));
-}
-
-#[test]
-fn flush_and_stop_give_up_on_a_tick_that_hangs() {
+fn stop_gives_up_on_a_tick_that_hangs() {
     let (release, held): (Sender<()>, Receiver<()>) = channel();
     let (begun, begins) = channel();
     let driver = start(move |_| {
@@ -80,12 +69,15 @@ fn flush_and_stop_give_up_on_a_tick_that_hangs() {
     });
     begins.recv_timeout(WATCHDOG).unwrap();
     let asked = Instant::now();
-    assert!(!driver.flush(Duration::from_millis(20)));
     assert!(!driver.stop(Duration::from_millis(20)));
-    assert!(asked.elapsed() >= Duration::from_millis(40));
+    assert!(asked.elapsed() >= Duration::from_millis(20));
+    assert!(!driver.is_running());
     drop(release);
     assert!(driver.stop(WATCHDOG));
-    assert!(!driver.is_running());
+    assert!(
+        begins.recv().is_err(),
+        "no tick begins after the one that hung"
+    );
 }
 
 #[test]
@@ -95,7 +87,6 @@ fn after_stop_there_is_no_tick() {
     assert!(driver.stop(WATCHDOG));
     while ticks.try_recv().is_ok() {}
     driver.wake();
-    assert!(!driver.flush(SOON));
     assert!(ticks.recv_timeout(Duration::from_millis(20)).is_err());
     assert!(driver.stop(WATCHDOG), "a second stop finds it stopped");
 }
@@ -106,8 +97,9 @@ fn a_panic_or_an_exit_ends_the_thread_and_every_wait_for_it() {
     let panics = start(|_| std::panic::resume_unwind(Box::new("tick")));
     for driver in [exits, panics] {
         let asked = Instant::now();
-        while driver.flush(WATCHDOG) {}
-        assert!(!driver.is_running());
+        while driver.is_running() && asked.elapsed() < WATCHDOG {
+            std::thread::sleep(SOON);
+        }
         assert!(driver.stop(WATCHDOG));
         assert!(asked.elapsed() < WATCHDOG);
     }
@@ -132,11 +124,13 @@ fn the_stack_holds_a_frame_of_many_rows() {
         ..Row::new(id, 5.into(), 0.0, Arc::clone(&style))
     };
     let scene = [(OutputId(1), (0..64).map(row).collect())];
+    let (drawn, draws) = channel();
     let driver = start(move |now_s| {
         display.draw(now_s, &scene);
+        let _ = drawn.send(());
         Wait::UntilWoken
     });
-    assert!(driver.flush(WATCHDOG));
+    draws.recv_timeout(WATCHDOG).unwrap();
     assert!(driver.stop(WATCHDOG));
     assert_eq!(terminal.lines().len(), 65);
 }
@@ -145,7 +139,8 @@ fn the_stack_holds_a_frame_of_many_rows() {
 fn the_longest_wait_is_no_overflow() {
     let (driver, ticks) = reporting(Wait::For(Duration::MAX));
     ticks.recv_timeout(WATCHDOG).unwrap();
-    assert!(driver.flush(WATCHDOG));
+    driver.wake();
+    ticks.recv_timeout(WATCHDOG).unwrap();
     assert!(driver.stop(WATCHDOG));
 }
 
