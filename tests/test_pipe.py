@@ -108,8 +108,9 @@ def test_a_reader_that_goes_ends_the_pipe_quietly() -> None:
 
 
 def test_the_bar_moves_on_a_terminal_while_lines_come(terminal: Terminal) -> None:
-    script = f"(seq 5; sleep 1; seq 5) | {sys.executable} -m mp_tqdm pipe --total 10 >/dev/null"
+    script = f"(seq 5; read; seq 5) | {sys.executable} -m mp_tqdm pipe --total 10 >/dev/null"
     terminal.start(["bash", "-c", script])
     terminal.wait_for(lambda screen: "5/10" in "\n".join(screen.lines()))
+    terminal.press(b"\n")
     assert terminal.wait() == 0
     assert "10/10" in terminal.text()

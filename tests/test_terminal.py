@@ -3,11 +3,13 @@
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from support import programs
 from support.polling import wait_until
+from support.screen import Screen
 from support.terminal import Terminal
 
 Program = Callable[..., list[str]]
@@ -75,8 +77,8 @@ print("after")
 """,
     "set n and refresh": """
 import time
-with tqdm(total=100) as bar:
-    for n in (10, 40, 77):
+with tqdm(total=10) as bar:
+    for n in (1, 4, 7):  # slow enough that the rate has one width at any speed
         bar.n = n
         bar.refresh()
         time.sleep(0.12)
@@ -153,7 +155,7 @@ def test_a_bar_that_an_exception_ended_is_red(
     terminal.start(program(f"import sys\nfrom mp_tqdm import mp_tqdm\n{source}\n"))
     terminal.wait()
     assert (b"\x1b[31m" in terminal.output()) == is_red
-    assert any("it/s]" in line for line in terminal.lines()), terminal.text()
+    assert any(re.search(r"(it/s|s/it)\]", line) for line in terminal.lines()), terminal.text()
 
 
 def test_nested_bars_stand_below_each_other(terminal: Terminal, program: Program) -> None:
@@ -166,9 +168,10 @@ def test_nested_bars_stand_below_each_other(terminal: Terminal, program: Program
             input()
         """)
     )
-    terminal.wait_for(lambda screen: "three:  30%|" in screen.text())
-    lines = [line for line in terminal.lines() if line]
-    assert [line.split("%")[0] for line in lines] == ["one:  10", "two:  20", "three:  30"]
+    expected = ["one:  10", "two:  20", "three:  30"]
+    terminal.wait_for(
+        lambda screen: [line.split("%")[0] for line in screen.lines() if line] == expected
+    )
     terminal.press(b"\n")
     assert terminal.wait() == 0
 
@@ -217,36 +220,60 @@ def test_more_bars_than_rows_say_how_many_are_hidden(program: Program) -> None:
         assert left == [*(f"bar {n}" for n in range(9)), "end"]
 
 
+def drawn_and_slow(terminal: Terminal, tmp_path: Path) -> tuple[set[str], set[str]]:
+    """The bars "short NUMBER" that were drawn, and those that were held up for a frame's time."""
+    drawn = re.findall(r"short (\d+)", terminal.output().decode())
+    return set(drawn), set((tmp_path / "slow").read_text().split())
+
+
 def test_short_lived_bars_that_leave_nothing_are_never_drawn(
-    terminal: Terminal, program: Program
+    terminal: Terminal, program: Program, tmp_path: Path
 ) -> None:
     terminal.start(
-        program("""
+        program(
+            """
+            import sys, time
             from mp_tqdm import mp_tqdm
-            for _ in range(300):
-                for _ in mp_tqdm(range(10), leave=False):
-                    pass
-        """)
+            with open(sys.argv[1], "w") as slow:
+                for number in range(300):
+                    begin = time.monotonic()
+                    for _ in mp_tqdm(range(10), desc=f"short {number}", leave=False):
+                        pass
+                    if time.monotonic() - begin >= 0.1:
+                        print(number, file=slow)
+            """,
+            str(tmp_path / "slow"),
+        )
     )
     assert terminal.wait() == 0
-    assert terminal.output() == b""
+    drawn, slow = drawn_and_slow(terminal, tmp_path)
+    assert drawn <= slow
+    assert slow or terminal.output() == b""
 
 
 def test_short_lived_bars_below_a_long_one_do_not_flicker(
-    terminal: Terminal, program: Program
+    terminal: Terminal, program: Program, tmp_path: Path
 ) -> None:
     terminal.start(
-        program("""
-            import time
+        program(
+            """
+            import sys, time
             from mp_tqdm import mp_tqdm
-            begin = time.monotonic()
-            for _ in mp_tqdm(range(30), desc="outer"):
-                for _ in mp_tqdm(range(10), desc="inner", leave=False):
-                    time.sleep(0.001)
-        """)
+            with open(sys.argv[1], "w") as slow:
+                for number in mp_tqdm(range(30), desc="outer"):
+                    begin = time.monotonic()
+                    for _ in mp_tqdm(range(10), desc=f"short {number}", leave=False):
+                        time.sleep(0.001)
+                    if time.monotonic() - begin >= 0.1:
+                        print(number, file=slow)
+            """,
+            str(tmp_path / "slow"),
+        )
     )
     assert terminal.wait() == 0
-    assert b"inner" not in terminal.output()
+    drawn, slow = drawn_and_slow(terminal, tmp_path)
+    assert drawn <= slow
+    assert len(slow) < 30, "the machine is too slow for this test"
     assert "100%|" in terminal.text()
 
 
@@ -315,17 +342,26 @@ def test_the_line_moves_while_a_c_call_holds_the_gil(terminal: Terminal, program
                     time.sleep(0.002)
             while not bar.n:
                 pass
-            ctypes.PyDLL(None).usleep(2_000_000)
+            os.write(1, b"held\\n")
+            ctypes.PyDLL(None).read(0, ctypes.create_string_buffer(1), 1)
             os.write(1, b"done\\n")
             os.kill(child, 9)
             os.waitpid(child, 0)
             os._exit(0)
         """)
     )
-    terminal.wait_for(lambda screen: "done" in screen.text())
-    frames = {tuple(frame.lines) for frame in terminal.frames()}
-    assert len(frames) >= 18
+    terminal.wait_for(lambda screen: "held" in screen.text())
+    seen: set[str] = set()
+
+    def has_moved(screen: Screen) -> bool:
+        seen.add(screen.text())
+        return len(seen) > 10
+
+    terminal.wait_for(has_moved)
+    assert "done" not in terminal.text()
+    terminal.press(b"\n")
     assert terminal.wait() == 0
+    assert "done" in terminal.text()
     sweep(program)
 
 
@@ -338,8 +374,13 @@ def test_the_clock_ticks_in_a_stall(terminal: Terminal, program: Program) -> Non
             input()
         """)
     )
-    terminal.wait_for(lambda screen: "[00:01<" in screen.text())
-    terminal.wait_for(lambda screen: "[00:02<" in screen.text())
+    clocks: set[str] = set()
+
+    def has_ticked(screen: Screen) -> bool:
+        clocks.update(re.findall(r"\[(\d\d:\d\d)<", screen.text()))
+        return len(clocks) > 2
+
+    terminal.wait_for(has_ticked)
     terminal.press(b"\n")
     assert terminal.wait() == 0
 
@@ -357,23 +398,22 @@ def test_in_a_stall_rate_and_time_left_are_unknown_until_it_goes_on(
             for _ in range(4):
                 around.update()
                 time.sleep(0.1)
-            bar = mp_tqdm(total=100, desc="work", mininterval=0.02)
-            for _ in range(40):
-                bar.update()
-                time.sleep(0.02)
-            input()
-            while bar.n < 90:
-                bar.update()
-                time.sleep(0.02)
-            input()
+            bar = mp_tqdm(total=10_000, desc="work", mininterval=0.02)
+            frames = 0
+            for number in (20, 40):
+                while frames < number or bar.n < 2 * number:
+                    frames += bar.update() is True
+                    time.sleep(0.02)
+                input()
         """)
     )
-    figures = r"40/100 \[00:\d\d<\?, \?it/s, nothing for \d+s\]"
+    figures = r"/10000 \[00:\d\d<\?, \?it/s, nothing for \d+s\]"
     terminal.wait_for(lambda screen: re.search(figures, screen.text()) is not None)
     # What counts inside a bar is its work.
-    assert re.search(r"around: .* 4/9 \[00:\d\d<00:\d\d, [^,]*it/s\]", terminal.text())
+    around = r"around: .* 4/9 \[00:\d\d<\d\d:\d\d, [^,?]*(it/s|s/it)\]"
+    assert re.search(around, terminal.text())
     terminal.press(b"\n")
-    figures = r"90/100 \[00:\d\d<00:\d\d, +\d+\.\d\dit/s\]"
+    figures = r"/10000 \[00:\d\d<\d+:\d\d(:\d\d)?, +\d+\.\d\d(it/s|s/it)\]"
     terminal.wait_for(lambda screen: re.search(figures, screen.text()) is not None)
     terminal.press(b"\n")
     assert terminal.wait() == 0
@@ -459,9 +499,9 @@ def leave(terminal: Terminal) -> None:
     assert terminal.wait() == 0
 
 
-def is_quiet(terminal: Terminal) -> bool:
-    """Whether nothing was written for half a second, which is five frames."""
-    return bool(terminal.recording) and time.monotonic() - terminal.recording[-1].time > 0.5
+def is_quiet(terminal: Terminal, seconds: float = 0.5) -> bool:
+    """Whether nothing was written for so long; by default that is five frames."""
+    return bool(terminal.recording) and time.monotonic() - terminal.recording[-1].time > seconds
 
 
 def test_in_a_session_a_bar_that_does_not_move_is_not_drawn_again(
@@ -475,12 +515,8 @@ def test_in_a_session_a_bar_that_does_not_move_is_not_drawn_again(
         "bar.update(3)",
     )
     terminal.wait_for(lambda screen: "| 3/10 [" in screen.text())
-    wait_until(lambda: is_quiet(terminal), "a session in which nothing moves to be quiet")
-    # Nothing for two seconds more, in which a clock would tick.
-    before = terminal.output()
-    start = time.monotonic()
-    wait_until(lambda: time.monotonic() - start > 2.2, "two ticks of a clock")
-    assert terminal.output() == before
+    # A clock would tick meanwhile.
+    wait_until(lambda: is_quiet(terminal, 2.2), "a session in which nothing moves to be quiet")
     terminal.press(b"bar.update(4)\n")
     terminal.wait_for(lambda screen: "| 7/10 [" in screen.text())
     terminal.press(b"bar.close()\n")
@@ -502,11 +538,7 @@ def test_control_c_in_a_loop_leaves_the_prompt_alone(terminal: Terminal, program
     terminal.wait_for(lambda screen: "%|" in screen.text() and "| 0/1000" not in screen.text())
     terminal.press(b"\x03")
     terminal.wait_for(lambda screen: "KeyboardInterrupt" in screen.text())
-    wait_until(lambda: is_quiet(terminal), "a session after an interrupt to be quiet")
-    before = terminal.output()
-    start = time.monotonic()
-    wait_until(lambda: time.monotonic() - start > 1.2, "a tick of a clock")
-    assert terminal.output() == before
+    wait_until(lambda: is_quiet(terminal, 2.2), "a session after an interrupt to be quiet")
     terminal.press(b"print('al' + 'ive')\n")
     terminal.wait_for(lambda screen: "\nalive" in screen.text())
     # A new bar works.
@@ -531,11 +563,7 @@ def test_control_c_at_a_prompt_with_a_bar_open_leaves_the_prompt_alone(
     terminal.press(b"half a line\x03")
     terminal.wait_for(lambda screen: "KeyboardInterrupt" in screen.text())
     terminal.wait_for(lambda _: is_at_prompt(terminal))
-    wait_until(lambda: is_quiet(terminal), "a session after an interrupt to be quiet")
-    before = terminal.output()
-    start = time.monotonic()
-    wait_until(lambda: time.monotonic() - start > 1.2, "a tick of a clock")
-    assert terminal.output() == before
+    wait_until(lambda: is_quiet(terminal, 2.2), "a session after an interrupt to be quiet")
     # The bar that was open and a new one work.
     terminal.press(b"bar.update(4)\n")
     terminal.wait_for(lambda screen: "| 7/10 [" in screen.text())
