@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mp_tqdm import mp_tqdm
+from support.meeting import MEETING
 from support.programs import environment, rank_variables
 from support.terminal import Terminal
 
@@ -163,18 +164,20 @@ def test_an_unfinished_line_shows_with_a_flush(terminal: Terminal, program: Prog
 def test_what_other_ranks_print_comes_out_whole(
     terminal: Terminal, program: Program, tmp_path: Path
 ) -> None:
-    command = program(
-        """
-        import os, sys, time
-        from mp_tqdm import mp_tqdm
-        name = os.environ["RANK"]
-        for number in mp_tqdm(range(60), desc="work", mininterval=0.02):
-            BLOCK
-            time.sleep(0.01)
-        """.replace("BLOCK", BLOCK)
-    )
+    # Nobody is left alone, to draw for himself.
+    ranks = """
+    name = os.environ["RANK"]
+    bar = mp_tqdm(range(60), desc="work", mininterval=0.02)
+    meet("opened", 2)
+    for number in bar:
+        BLOCK
+        time.sleep(0.01)
+    meet("done", 2)
+    """
+    command = program(MEETING + ranks.replace("BLOCK", BLOCK))
     for rank in range(2):
-        terminal.start(command, env=environment(**rank_variables(tmp_path, rank, 2)))
+        variables = rank_variables(tmp_path, rank, 2)
+        terminal.start(command, env=environment(MEETING_PLACE=str(tmp_path), **variables))
     assert terminal.wait() == 0
     lines = terminal.lines()
     # The owner's line is the last of its own, not of the other rank's.

@@ -102,6 +102,8 @@ RESTARTED = (
         ranks, rank = int(os.environ["WORLD_SIZE"]), int(os.environ["RANK"])
         checkpoint = os.path.join(PLACE, "checkpoint")
         is_first = not os.path.exists(checkpoint)
+        if ranks == 1 and not is_first:
+            signal.pause()  # the other agent came too late for this generation
         label = "first" if is_first else "second"
         done = 0 if is_first else int(open(checkpoint).read())
         bar = mp_tqdm(total=100, initial=done, desc="job", reduce="sum")
