@@ -101,6 +101,7 @@ def test_a_workers_subprocess_counts_into_the_bar_of_the_root(
 
 @pytest.mark.torch
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 def test_the_ranks_of_a_launcher_that_got_a_session_count_into_one_bar(
     program: Callable[..., list[str]],
 ) -> None:
