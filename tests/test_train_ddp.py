@@ -32,7 +32,7 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 BAR = re.compile(
-    r"(samples|epochs|batches): +(\d+)%\|[^|]*\| (\d+)/(\d+) \[\d\d:\d\d<(?:\d\d:\d\d|\?), (.*)\]"
+    r"(samples|epochs|batches): +(\d+)%\|[^|]*\| (\d+)/(\d+) \[\d\d:\d\d<(?:[\d:]+|\?), (.*)\]"
 )
 
 
