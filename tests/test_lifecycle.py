@@ -174,6 +174,7 @@ def test_10_000_bars_leave_memory_descriptors_and_threads_flat() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 def test_more_bars_than_the_segment_has_places_still_count() -> None:
     bars = [mp_tqdm(total=3) for _ in range(3000)]
     for bar in bars:

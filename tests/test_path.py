@@ -261,6 +261,7 @@ def test_workers_of_executors_have_one_path(program: Program) -> None:
     assert len(paths(programs.run(program(HERE + source)))["executor"]) == 1
 
 
+@pytest.mark.timeout(120)
 def test_workers_of_loky_have_one_path(program: Program) -> None:
     pytest.importorskip("joblib")
     source = """
@@ -273,7 +274,8 @@ def test_workers_of_loky_have_one_path(program: Program) -> None:
         for _ in range(2):
             Parallel(n_jobs=2)(delayed(task)() for _ in range(4))
     """
-    assert len(paths(programs.run(program(HERE + source)))["loky"]) == 1
+    done = programs.run(program(HERE + source), timeout=100)
+    assert len(paths(done)["loky"]) == 1
 
 
 @pytest.mark.torch

@@ -63,7 +63,7 @@ def cluster(place: Path) -> Iterator[dict[str, str]]:
         ]
     try:
         ask = ["sinfo", "--noheader", "--format=%t"]
-        wait_until(lambda: programs.run(ask, env=env).stdout == "idle\n", "a node of Slurm")
+        wait_until(lambda: programs.run(ask, env=env).stdout == "idle\n", "a node of Slurm", 60)
         yield variable
     finally:
         for daemon in daemons:
