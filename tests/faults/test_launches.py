@@ -92,7 +92,8 @@ def test_a_first_rank_that_ends_before_the_others_waits_for_none(
     ranks.halves(0, 1, 2)
     ranks.shows("| 5/10 [")
     ranks.end(0)
-    (line,) = ranks.lines_of("loop")
+    # Below it another one may stand already.
+    line = ranks.lines_of("loop")[0]
     assert "| 10/10 [" in line
     assert "(1 of 3 ranks done)" in line
     # It is gone, and another draws what is left to do: (10 + 5 + 5) / 3.
@@ -111,6 +112,7 @@ def test_a_first_rank_that_comes_late_draws_what_the_others_have_done(
     ranks.start(1, 2, 3)
     ranks.shows("3/4 ranks")
     ranks.start(0)
+    ranks.halves(0, 1, 2, 3)
     ranks.shows_no_longer("3/4 ranks")
     ranks.end(1, 2, 3)
     # The mean of all, as long as the first is at work.
@@ -126,11 +128,16 @@ def test_without_the_first_rank_the_others_are_shown_and_end(
 ) -> None:
     ranks = Ranks(terminal, program(HALVES, "0"), tmp_path, 3)
     is_there = first == "does something else"
-    ranks.start(*range(0 if is_there else 1, 3))
+    ranks.start(*range(0 if is_there else 1, 2))
+    # Where there is no rank 0, this one draws. It ends last: else the other one, if it takes its
+    # time, would draw a line of its own.
+    ranks.shows("loop:")
+    ranks.start(2)
     ranks.shows("2/3 ranks")
     # The line of a bar that the drawing rank has not opened names the first that has.
     ranks.shows("[1] loop:" if is_there else "loop:")
-    ranks.end(1, 2)
+    ranks.end(2)
+    ranks.end(1)
     assert len(ranks.lines_of("is out")) == 2
     if is_there:
         ranks.end(0)
@@ -146,6 +153,7 @@ def test_seven_of_eight_ranks_are_shown_until_the_last_one_joins(
     ranks.start(*range(7))
     ranks.shows("7/8 ranks")
     ranks.start(7)
+    ranks.halves(*range(8))
     ranks.shows_no_longer("ranks")
     ranks.end(*range(1, 8))
     ranks.end(0)

@@ -27,6 +27,8 @@ COUNT = """
     sign = Path(sys.argv[1])
     sign.touch()
     bar = mp_tqdm(total=10**9, desc="job", bar_format="{desc}: n={n}{postfix}")
+    bar.update()
+    Path(f"{sign}.{os.environ['RANK']}").touch()
     while True:
         bar.update()
         time.sleep(0.001)
@@ -41,6 +43,7 @@ COUNT = """
 def ranks(program: Program, tmp_path: Path) -> Iterator[Start]:
     """`ranks(rank, terminal, within)`: starts one of two ranks, by the command `within`.
 
+    It counts then: one that comes when the other is dead would find a job that is over.
     Named before the terminal, so that it sweeps what was killed after the terminal is closed.
     """
     command = program(COUNT, str(tmp_path / "sign"))
@@ -48,6 +51,7 @@ def ranks(program: Program, tmp_path: Path) -> Iterator[Start]:
     def start(rank: int, terminal: Terminal, within: Sequence[str] = ()) -> None:
         env = programs.environment(**programs.rank_variables(tmp_path, rank, 2))
         terminal.start([*within, *command], env=env)
+        wait_until((tmp_path / f"sign.{rank}").exists, f"rank {rank} to count")
 
     yield start
     swept = programs.run(program("import mp_tqdm; mp_tqdm.mp_tqdm(disable=True)"))
@@ -140,9 +144,11 @@ def test_an_owner_whose_process_id_is_another_process_now_is_dead(
             *rank,
         )
     )
+    for number in range(2):
+        wait_until((tmp_path / f"sign.{number}").exists, f"rank {number} to count")
     terminal.wait_for(lambda screen: re.search(r"n=\d\d", screen.text()) is not None)
     terminal.press(b"\n")
-    terminal.wait_for(lambda screen: "reused" in screen.text())
+    terminal.wait_for(lambda screen: re.search("reused (True|False)", screen.text()) is not None)
     if "reused True" not in terminal.text():
         pytest.skip("another process was quicker to take the process id")
     terminal.wait_for(lambda screen: "rank 0 died at" in screen.text())
@@ -171,6 +177,7 @@ def test_an_owner_in_another_pid_namespace_is_seen_to_live_and_to_die(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(100)
 @pytest.mark.faults("F72")
 def test_an_owner_that_was_stopped_does_not_draw_over_the_one_that_took_over(
     ranks: Start, terminal: Terminal, tmp_path: Path
