@@ -18,9 +18,10 @@ from support.terminal import Terminal
 Program = Callable[..., list[str]]
 Rounds = Callable[[int, int], int]
 
-# Draws from the loop's thread, at the end of each bar, and from the renderer's.
+# Draws from the loop's thread, at the end of each bar, and from the renderer's. On a terminal it
+# waits for its reader now and then: what is printed beside a full one need not stay whole.
 MANY_BARS = """
-    import signal, sys
+    import os, signal, sys, time
     from mp_tqdm import mp_tqdm
 
     interrupted = 0
@@ -36,6 +37,10 @@ MANY_BARS = """
         for _ in mp_tqdm(range(1000), desc=f"bar {number}", mininterval=0.02):
             pass
         print("printed", number)
+        while "storm" in sys.argv and number % 4 == 3:
+            if os.path.exists(f"{os.path.dirname(__file__)}/read.{number}"):
+                break
+            time.sleep(0.001)
     if "storm" in sys.argv:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, signal.SIG_IGN)
@@ -52,11 +57,15 @@ def assert_all_is_there(lines: list[str], bars: int) -> None:
 
 @pytest.mark.faults("F45")
 def test_signals_at_a_high_rate_change_nothing_on_the_screen(
-    program: Program, rounds: Rounds
+    program: Program, rounds: Rounds, tmp_path: Path
 ) -> None:
     bars = rounds(200, 20_000)
     with Terminal() as terminal:
         terminal.start(program(MANY_BARS, str(bars), "storm"))
+        for number in range(3, bars, 4):
+            printed = f"printed {number}"
+            terminal.wait_for(lambda screen, printed=printed: printed in screen.visible())
+            (tmp_path / f"read.{number}").touch()
         assert terminal.wait(rounds(20, 600)) == 5, terminal.text()[-2000:]
         assert_all_is_there(terminal.lines(), bars)
 
@@ -83,12 +92,15 @@ def test_a_write_that_a_signal_interrupts_is_made_again(program: Program, tmp_pa
 
 @pytest.mark.once
 @pytest.mark.faults("F45")
-def test_prints_beside_bars_on_a_slow_line_stay_whole(terminal: Terminal, program: Program) -> None:
-    # The line takes less than the frames that are due, so that some are cut by a print.
+def test_prints_beside_bars_on_a_slow_line_stay_whole(
+    terminal: Terminal, program: Program, tmp_path: Path
+) -> None:
+    # The line takes less than the frames that are due, so that some are cut by a print. At the end
+    # it takes what it gets: a bar that closes waits 50 ms for it, and no longer.
     terminal.read_slowly(30)
     terminal.start(
         program("""
-            import time
+            import os, time
             from mp_tqdm import mp_tqdm
             bars = [mp_tqdm(total=60, desc=f"bar {n}" * 4, mininterval=0.02) for n in range(5)]
             for number in range(60):
@@ -96,12 +108,16 @@ def test_prints_beside_bars_on_a_slow_line_stay_whole(terminal: Terminal, progra
                     bar.update()
                 print("printed", number)
                 time.sleep(0.021)
+            while not os.path.exists(f"{os.path.dirname(__file__)}/end"):
+                time.sleep(0.005)
             for bar in bars:
                 bar.close()
         """)
     )
-    assert terminal.programs[0].wait(20) == 0
+    terminal.wait_for(lambda screen: "printed 59" in screen.text())
     terminal.read_on()
+    terminal.settle()
+    (tmp_path / "end").touch()
     assert terminal.wait() == 0
     lines = terminal.lines()
     assert lines[:-5] == [f"printed {number}" for number in range(60)], terminal.text()

@@ -269,16 +269,21 @@ class Terminal:
     # The reader.
 
     def _read_along(self) -> None:
+        read = time.monotonic()
         while not self._is_closing:
             sources = [self._wake_reader, *([self._master] if self._is_reading else [])]
             ready, _, _ = select.select(sources, [], [])
             if self._wake_reader in ready:
                 os.read(self._wake_reader, 64)
             if self._master in ready and self._is_reading:
-                with contextlib.suppress(BlockingIOError):
-                    self._take(os.read(self._master, self._bytes_a_millisecond or 1 << 16))
-                if self._bytes_a_millisecond:
+                size = 1 << 16
+                if rate := self._bytes_a_millisecond:
+                    # By the clock: on a busy machine a sleep takes longer.
                     time.sleep(0.001)
+                    now = time.monotonic()
+                    size, read = int(rate * (now - read) * 1000), now
+                with contextlib.suppress(BlockingIOError):
+                    self._take(os.read(self._master, size))
 
     def _take(self, data: bytes) -> None:
         with self._changed:
