@@ -168,8 +168,10 @@ def test_odd_sizes_show_something_legible_or_nothing(
         assert terminal.wait() == 0
         assert b"Traceback" not in terminal.output()
         # What is drawn never wraps: of a size that is known, each line ends before the last column.
-        drawn = re.sub(rb"\x1b[78D]|\x1b\[\d*[A-Z]", b"", terminal.output()).split(b"\r")
-        widest = max(len(line.strip(b"\n").decode(errors="replace").rstrip()) for line in drawn)
+        # (Before it a line of blanks may be left that a terminal did not take in 50 ms.)
+        drawn = re.sub(rb"\x1b[7D]|\x1b\[\d*[A-Z]", b"", terminal.output())
+        lines = re.split(rb"\r|\x1b8", drawn)
+        widest = max(len(line.decode(errors="replace").strip()) for line in lines)
         assert widest < max(columns, 2) or columns == 0
 
 
@@ -234,7 +236,9 @@ def test_hostile_texts_are_cleaned_and_cut(
     lines = terminal.lines()
     assert (len(lines), lines[-1]) == (2, "end"), terminal.text()
     text = log.read_text(encoding="utf-8")
-    assert all("| 1/3 [" in line for line in text.splitlines()), text
+    # A line may come before the update.
+    assert all(re.search(r"\| [01]/3 \[", line) for line in text.splitlines()), text
+    assert "| 1/3 [" in text
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200f]", text)
     escapes = set(re.findall(rb"\x1b(?:\[[0-9;]*[A-Za-z]|[^\[])", terminal.output()))
     assert {re.sub(rb"\d", b"", escape) for escape in escapes} <= {

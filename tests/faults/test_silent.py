@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from support.polling import wait_until
 from support.ranks import Ranks
 from support.terminal import Terminal
 
@@ -48,15 +47,15 @@ def test_a_rank_that_hangs_is_named_with_its_count_and_seconds(
         terminal.wait_for(
             lambda screen: re.search(r"train: .*, rank 1 silent for [5-9]s at 20\b", screen.text())
         )
-        assert "rank 0 " not in terminal.text()
-        assert "rank 2 " not in terminal.text()
+        # The two at work may be called slow: one of them has less of a busy machine.
+        assert not re.search("rank [02] silent", terminal.text())
         # The seconds go on.
         terminal.wait_for(
             lambda screen: re.search(r"rank 1 silent for (?!5)\d+s at 20\b", screen.text())
         )
         if how == "stopped":
             terminal.send_signal(signal.SIGCONT, 1)
-            wait_until(lambda: "rank 1" not in terminal.text(), "the rank to be at work again")
+            terminal.wait_for(lambda screen: "rank 1 silent" not in screen.text())
         ranks.go("end")
         assert terminal.wait() == 0
 
@@ -75,10 +74,11 @@ def test_ranks_that_wait_for_one_that_works_elsewhere_are_not_silent(
             bar.update(20 + rank)
             stop("counted")
             if rank == 0:
-                for item in mp_tqdm(range(1000), desc="validate", leave=False):
+                end = time.monotonic() + 8
+                for _ in mp_tqdm(range(10_000), desc="validate", leave=False):
                     time.sleep(0.01)
-                    if item == 800:
-                        print("enough", flush=True)
+                    if time.monotonic() > end:
+                        break
             stop("validated")
             bar.update(80 - rank)
             stop("trained")
@@ -86,7 +86,6 @@ def test_ranks_that_wait_for_one_that_works_elsewhere_are_not_silent(
     with Terminal(columns=140) as terminal, Ranks(tmp_path, command, 3, terminal) as ranks:
         ranks.pass_by("counted")
         # Eight seconds of its work, in which it is the one with the lowest count.
-        terminal.wait_for(lambda screen: "enough" in screen.text())
         ranks.pass_by("validated", "trained")
         assert terminal.wait() == 0
         said = [line for frame in terminal.frames() for line in frame.lines]
