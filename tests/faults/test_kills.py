@@ -107,6 +107,7 @@ KILL_AND_COMPARE = (
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(100)
 @pytest.mark.faults("F1")
 def test_what_killed_workers_counted_stays_but_for_one_update_in_flight_each(
     program: Program, rounds: Rounds, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -169,6 +170,7 @@ KILL_BEGINNERS_BESIDE_A_READER = (
 
 
 @pytest.mark.faults("F71")
+@pytest.mark.timeout(100)
 def test_n_never_falls_beside_workers_killed_in_their_first_150_microseconds(
     program: Program, rounds: Rounds, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

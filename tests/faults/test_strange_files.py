@@ -224,6 +224,7 @@ def place_of(program: Program, rank_0: dict[str, str]) -> str:
 
 
 @pytest.mark.faults("F33")
+@pytest.mark.timeout(200)
 @pytest.mark.slow
 @pytest.mark.once
 def test_a_file_that_nobody_uses_is_replaced_and_not_written_to(
@@ -292,6 +293,7 @@ def test_a_segment_of_another_version_in_use_is_left_alone_with_a_warning_of_bot
 
 
 @pytest.mark.faults("F33")
+@pytest.mark.timeout(200)
 @pytest.mark.once
 def test_a_creator_that_is_killed_at_any_step_stops_nobody(
     program: Program, rank_0: dict[str, str], name: Path
