@@ -111,8 +111,11 @@ impl Notes {
                 let pace = self.paces.get(&(id, share.rank))?;
                 // The others went on without it; or all wait, one step ahead of it, and it is no rank
                 // at work in another bar that they wait for.
+                // A moment ago is no silence: after a wait of all somebody is the first to go on.
                 let was_passed = best > n
-                    && best > pace.best
+                    && pace
+                        .passed_s
+                        .is_some_and(|passed_s| now_s - passed_s >= SILENT_S)
                     && (moved_s - pace.moved_s >= AHEAD_S || nobody_moves && pace.best <= n);
                 // Of a counter of the job a rank may only be the one that shows it.
                 let has_part = reduction != Reduction::Job || share.n != share.initial;
@@ -321,6 +324,19 @@ mod tests {
             let last = if second > 0 { 22 } else { 20 };
             let ranks = [share(0, 20, 100), share(1, 21, 100), share(2, last, 100)];
             assert_eq!(notes.of_ranks(BAR, Reduction::Mean, &ranks, now_s), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn after_a_wait_of_all_the_last_to_go_on_is_not_silent() {
+        // For a second or four, as long as the next item takes.
+        for late in [1, 4] {
+            let said = said(40, &[10_000; 3], |rank, second| match second {
+                10..30 => 0,
+                _ if rank == 1 && (30..30 + late).contains(&second) => 0,
+                _ => 40,
+            });
+            assert_eq!(words(&said[..30 + late as usize]), [""; 0]);
         }
     }
 

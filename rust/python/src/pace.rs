@@ -28,6 +28,8 @@ pub(crate) struct Pace {
     pub(crate) moved_s: f64,
     /// The highest count of any rank then.
     pub(crate) best: f64,
+    /// When the others were first seen to have counted more.
+    pub(crate) passed_s: Option<f64>,
     estimator: Estimator,
     /// Since when it has been falling behind.
     behind_s: Option<f64>,
@@ -40,6 +42,7 @@ impl Pace {
             n: share.n.as_f64(),
             moved_s: now_s,
             best,
+            passed_s: None,
             estimator: Estimator::new(SLOW_SMOOTHING, start_s, initial),
             behind_s: None,
         }
@@ -48,6 +51,9 @@ impl Pace {
     /// Takes note that the rank's count reads `n`, and the highest one of all ranks `best`.
     pub(crate) fn note(&mut self, n: f64, best: f64, now_s: f64) {
         if self.n.to_bits() == n.to_bits() {
+            if best > self.best {
+                self.passed_s.get_or_insert(now_s);
+            }
             return;
         }
         if self.estimator.rate(now_s).is_some() && self.rate(now_s).is_none() {
@@ -55,7 +61,7 @@ impl Pace {
             self.estimator = Estimator::new(SLOW_SMOOTHING, now_s, n);
         }
         self.estimator.update(now_s, n);
-        (self.n, self.moved_s, self.best) = (n, now_s, best);
+        (self.n, self.moved_s, self.best, self.passed_s) = (n, now_s, best, None);
     }
 
     /// Items a second; `None` where it has not counted long enough, or not for long.
