@@ -147,6 +147,10 @@ impl Stage {
             return;
         }
         let mut driver = lock(&self.driver);
+        // The fork of another thread may have begun meanwhile, and have found none to stop.
+        if self.forks.load(Ordering::SeqCst) > 0 {
+            return;
+        }
         if driver.as_ref().is_some_and(Driver::is_running) {
             if self.drowsy.swap(0, Ordering::SeqCst) == 1
                 && let Some(driver) = &*driver
