@@ -45,23 +45,34 @@ def test_forks_from_before_the_first_count_share_their_makers_job(
     terminal: Terminal, program: Program, imports: str, counts: bool
 ) -> None:
     # Whether the maker comes to count or not: one line, and nothing left behind. (Where it does
-    # not, the child that draws may end first; then its line stays, and another goes on.)
+    # not, the child that draws may end first; then its line stays, and another goes on.) No child
+    # ends before all are there and the maker has counted: it would begin afresh then, and a line
+    # that nobody has open ends.
     terminal.start(
         program(f"""
             import os, sys, time
             {imports}
             from mp_tqdm import mp_tqdm
 
+            there, arrive = os.pipe()
+            may_end, hold = os.pipe()
             children = []
             for _ in range(3):
                 child = os.fork()
                 if not child:
-                    for _ in mp_tqdm(range(20), desc="work"):
+                    os.close(hold)
+                    for item in mp_tqdm(range(20), desc="work"):
                         time.sleep(0.01)
+                        if item == 10:
+                            os.write(arrive, b"x")
+                            os.read(may_end, 1)
                     sys.exit()
                 children.append(child)
             if {counts}:
                 mp_tqdm(total=1, desc="own", leave=False).update()
+            for child in children:
+                os.read(there, 1)
+            os.close(hold)
             for child in children:
                 os.waitpid(child, 0)
         """)
@@ -151,19 +162,37 @@ def test_two_threads_that_fork_together_have_no_renderer_at_any_fork(
 ) -> None:
     terminal.start(
         program("""
-            import os, threading, warnings
+            import os, threading, time, warnings
             from pathlib import Path
 
-            alive = []
+            def renderers():
+                for task in Path("/proc/self/task").iterdir():
+                    try:
+                        name = (task / "comm").read_text()
+                        flags = int((task / "stat").read_text().rpartition(")")[2].split()[6])
+                    except (FileNotFoundError, ProcessLookupError):
+                        continue  # a thread that just ended
+                    # One that was joined may be listed for a moment: it exits (PF_EXITING).
+                    if name.startswith("mp-tqdm") and not flags & 4:
+                        yield task.name
+
+            fork_of = threading.local()
+            looks, given_up = [], set()
+            def begin():
+                fork_of.begin = time.monotonic()
             def look():
-                names = [(task / "comm").read_text() for task in Path("/proc/self/task").iterdir()]
-                alive.append(sum(name.startswith("mp-tqdm") for name in names))
+                alive = set(renderers())
+                looks.append(alive)
+                # A fork waits half a second for one that does not get the processor.
+                if time.monotonic() - fork_of.begin >= 0.5:
+                    given_up.update(alive)
             # Registered first, so called last before a fork.
             os.register_at_fork(before=look)
 
             from mp_tqdm import mp_tqdm
             warnings.simplefilter("ignore", DeprecationWarning)
             bar = mp_tqdm(total=100, mininterval=0.01)
+            os.register_at_fork(before=begin)
 
             def fork():
                 for _ in range(50):
@@ -180,7 +209,7 @@ def test_two_threads_that_fork_together_have_no_renderer_at_any_fork(
                 thread.join()
             n = bar.n
             bar.close()
-            print(len(alive), sum(alive), n)
+            print(len(looks), sum(bool(alive - given_up) for alive in looks), n)
         """)
     )
     assert terminal.wait() == 0
