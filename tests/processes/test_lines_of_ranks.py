@@ -110,6 +110,7 @@ def test_a_bar_that_the_owner_never_opened_appears_with_its_rank(
         from steps import rank, stop
 
         bar = mp_tqdm(desc="all", total=3)
+        stop("all open")
         if rank == 1:
             with mp_tqdm(desc="short", total=10):
                 pass
@@ -122,6 +123,9 @@ def test_a_bar_that_the_owner_never_opened_appears_with_its_rank(
         bar.close()
     """)
     with Terminal() as terminal, Ranks(tmp_path, command, 2, terminal) as ranks:
+        ranks.arrive("all open")
+        terminal.wait_for(shows("all:"))
+        ranks.go("all open")
         ranks.arrive("open", [1])
         terminal.wait_for(shows(r"\[1\] alone:  40%.* 4/10 \["))
         (alone,) = [frame for frame in terminal.frames() if "alone" in "".join(frame.lines)][:1]

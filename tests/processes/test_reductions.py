@@ -98,12 +98,17 @@ def test_the_time_left_is_that_of_the_slowest_rank(program: Program, tmp_path: P
         from mp_tqdm import mp_tqdm
         from steps import rank, stop
 
+        if rank == 0:
+            stop("slowest counted")
         for _ in (bar := mp_tqdm(range(1000), desc="work", smoothing=0)):
             if bar.n == (2 if rank else 200):
                 stop("counted")
                 break
     """)
     with Terminal() as terminal, Ranks(tmp_path, command, 2, terminal) as ranks:
+        # The line's clock begins with the first bar: that of the rank whose time is looked at.
+        ranks.arrive("counted", [1])
+        ranks.go("slowest counted")
         ranks.arrive("counted")
         line = re.compile(r"work: +10%\|.*\| 101/1000 \[00:([0-9][1-9])<(?:(\d+):)?(\d+):(\d+), ")
         terminal.wait_for(lambda screen: line.search(screen.text()))
@@ -200,8 +205,9 @@ def test_a_line_of_workers_is_no_reduction_of_ranks(program: Program, tmp_path: 
         from steps import rank, stop
 
         def task(items):
-            for _ in mp_tqdm(range(items), desc="shards"):
-                pass
+            for item in mp_tqdm(range(items), desc="shards"):
+                if not item:
+                    stop(f"open {items}")
             stop(f"worker {items}")
 
         if __name__ == "__main__":
@@ -213,10 +219,16 @@ def test_a_line_of_workers_is_no_reduction_of_ranks(program: Program, tmp_path: 
                 worker.join()
     """)
     with Terminal() as terminal, Ranks(tmp_path, command, 2, terminal) as ranks:
-        for name, rank in (("1", 0), ("2", 0), ("11", 1), ("12", 1)):
+        workers = (("1", 0), ("2", 0), ("11", 1), ("12", 1))
+        # A line of workers that nobody has open ends after two seconds.
+        for name, rank in workers:
+            ranks.arrive(f"open {name}", [rank])
+        for name, _ in workers:
+            ranks.go(f"open {name}")
+        for name, rank in workers:
             ranks.arrive(f"worker {name}", [rank])
         terminal.wait_for(lambda screen: "| 26/26 [" in screen.text())
-        for name in ("1", "2", "11", "12"):
+        for name, _ in workers:
             ranks.go(f"worker {name}")
         assert terminal.wait() == 0
         assert terminal.text().count("shards:") == 1, terminal.text()
