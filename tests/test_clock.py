@@ -20,9 +20,11 @@ from mp_tqdm import mp_tqdm
 begin = time.time()
 bar = mp_tqdm(total=10, bar_format="{n_fmt} after {elapsed_s:.3f}s")
 bar.update(5)
-bar._native.flush()
+frames = bar._native.job_frames
+while bar._native.job_frames < frames + 2:
+    bar._native.flush()
 """
-# The renderer has seen the count before the pause begins.
+# The renderer has seen the count before the pause begins: the second frame began behind it.
 PAUSE = (
     BEGIN
     + """
