@@ -4,6 +4,7 @@ import io
 import pickle
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,7 +35,8 @@ class Lock:
         self.calls.append("release")
 
 
-def test_frames_are_drawn_under_the_lock_that_was_set() -> None:
+def test_frames_are_drawn_under_the_lock_that_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mp_tqdm, "monitor_interval", 0)  # whose thread takes it as well
     lock = Lock()
     mp_tqdm.set_lock(lock)
     assert mp_tqdm.get_lock() is lock
@@ -350,19 +352,28 @@ def test_without_an_interval_nobody_watches(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_a_parent_that_waits_for_its_pool_is_drawn_all_the_same(method: str, program: Any) -> None:
+def test_a_parent_that_waits_for_its_pool_is_drawn_all_the_same(
+    method: str, program: Any, tmp_path: Path
+) -> None:
     process = programs.run(
         program(
             """
-            import io, sys, time
+            import io, os, sys, time
             from mp_tqdm import mp_tqdm, report_progress
 
             def work(_):
                 report_progress()
-                time.sleep(0.8)
+                deadline = time.monotonic() + 10
+                while not os.path.exists(sys.argv[2]) and time.monotonic() < deadline:
+                    time.sleep(0.01)
 
             class Shim(io.StringIO):
-                "A logging shim: it keeps the lines."
+                "A logging shim: it keeps the lines, and says when one has a count."
+
+                def write(self, text):
+                    if any(f"| {n}/4 " in text for n in (1, 2, 3)):
+                        open(sys.argv[2], "w").close()
+                    return super().write(text)
 
             if __name__ == "__main__":
                 file = Shim()
@@ -376,6 +387,7 @@ def test_a_parent_that_waits_for_its_pool_is_drawn_all_the_same(method: str, pro
                 print("| 4/4 " in file.getvalue())
             """,
             method,
+            str(tmp_path / "shown"),
             options=("-W", "error"),
         )
     )

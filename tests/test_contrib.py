@@ -6,6 +6,7 @@ import io
 import logging
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -160,19 +161,28 @@ def test_what_a_mapped_function_reports_is_for_the_programs_bar(
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_a_process_map_moves_within_a_chunk(program: Program, method: str) -> None:
+def test_a_process_map_moves_within_a_chunk(program: Program, method: str, tmp_path: Path) -> None:
     process = programs.run(
         program(
             """
-            import io, multiprocessing, sys, time
+            import io, multiprocessing, os, sys, time
             from mp_tqdm.contrib.concurrent import process_map
 
             def work(number):
-                time.sleep(0.7)
+                deadline = time.monotonic() + 10
+                while number == 3 and not os.path.exists(sys.argv[2]):
+                    assert time.monotonic() < deadline
+                    time.sleep(0.01)
                 return number
 
+            class Shown(io.StringIO):
+                def write(self, text):
+                    if "| 3/4 [" in text:
+                        open(sys.argv[2], "w").close()
+                    return super().write(text)
+
             if __name__ == "__main__":
-                file = io.StringIO()
+                file = Shown()
                 context = multiprocessing.get_context(sys.argv[1])
                 done = process_map(
                     work, range(4), file=file, chunksize=4, max_workers=1, mp_context=context
@@ -182,6 +192,7 @@ def test_a_process_map_moves_within_a_chunk(program: Program, method: str) -> No
                 print("| 4/4 [" in file.getvalue())
             """,
             method,
+            str(tmp_path / "shown"),
             options=("-W", "error"),
         )
     )
