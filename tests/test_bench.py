@@ -253,6 +253,7 @@ def test_the_page_has_an_overview_of_what_was_measured_and_names_what_was_not() 
 
 
 @pytest.mark.once
+@pytest.mark.timeout(120)
 def test_plots_are_drawn_of_what_was_measured_and_the_same_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,7 +273,7 @@ def test_plots_are_drawn_of_what_was_measured_and_the_same_each_time(
     """
     program = programs.python(source, json.dumps(run), directory=tmp_path)
     monkeypatch.chdir(tmp_path)
-    ran = programs.run(program)
+    ran = programs.run(program, timeout=100)  # the first time it looks for the machine's fonts
     assert ran.returncode == 0, ran.stderr
     names = ran.stdout.splitlines()[0].split()
     drawn = {name: (tmp_path / "first" / name).read_text() for name in names}

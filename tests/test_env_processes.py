@@ -231,6 +231,7 @@ def test_a_subprocess_is_on_its_own_unless_it_is_given_the_session(program: Prog
     assert (found["program"]["role"], found["program"]["rule"]) == ("worker", "session")
 
 
+@pytest.mark.timeout(120)
 def test_fifty_pairs_of_one_program_are_a_hundred_jobs(program: Program) -> None:
     source = """
     import subprocess
@@ -243,5 +244,5 @@ def test_fifty_pairs_of_one_program_are_a_hundred_jobs(program: Program) -> None
             for one in both:
                 one.wait()
     """
-    found = lines(programs.run(program(WHO + source)))
+    found = lines(programs.run(program(WHO + source), timeout=100))
     assert len({line["job"] for line in found.values()}) == 100

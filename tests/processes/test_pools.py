@@ -92,6 +92,7 @@ def test_reports_of_workers_land_in_the_bar_that_is_open(program: Program, metho
     ]
 
 
+@pytest.mark.timeout(120)
 def test_reports_of_every_backend_of_joblib_land_in_the_bar(program: Program) -> None:
     source = """
         from joblib import Parallel, delayed
@@ -115,7 +116,7 @@ def test_reports_of_every_backend_of_joblib_land_in_the_bar(program: Program) ->
                             found.append(bar.n)
                 print(backend, *found)
     """
-    assert printed(program(source)) == [
+    assert printed(program(source), timeout=100) == [
         "loky 320 320 960",
         "multiprocessing 320 320 960",
         "threading 320 320 960",

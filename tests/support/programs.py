@@ -139,9 +139,9 @@ def run(
     return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
-def printed(command: Sequence[str]) -> list[str]:
+def printed(command: Sequence[str], *, timeout: float = PATIENCE_S) -> list[str]:
     """What a program printed, line by line; it has to end well and to say nothing of errors."""
-    process = run(command, env=environment(MP_TQDM_MODE="off"))
+    process = run(command, env=environment(MP_TQDM_MODE="off"), timeout=timeout)
     assert process.returncode == 0, process.stderr
     assert process.stderr == ""
     return process.stdout.splitlines()
