@@ -37,6 +37,9 @@ _TAKE_TERMINAL = (
 # ignore (an application program command).
 _MARK = b"\x1b_mark\x1b\\"
 
+# A drawing of the package stands between these: the cursor is saved, and restored.
+_BEGIN_OF_DRAWING, _END_OF_DRAWING = b"\x1b7", b"\x1b8"
+
 
 class Chunk(NamedTuple):
     """What one read from the terminal returned."""
@@ -248,7 +251,8 @@ class Terminal:
 
         The kernel hands on a write line by line, so what is read may be half a drawing. A screen
         counts as seen once nothing came for a while: good for how often a line moved and for what
-        stood there, not for counting system calls (see `system_calls`).
+        stood there, not for counting system calls (see `system_calls`). A drawing of the package
+        counts once it is whole, also where a reader that was held up got several at once.
 
         Args:
             pause: For how many seconds, less than lies between two drawings.
@@ -257,13 +261,23 @@ class Terminal:
             recording = list(self.recording)
         screen = Screen(max(self._size[0], 1), max(self._size[1], 1))
         frames: list[Frame] = []
-        for chunk, following in zip(recording, [*recording[1:], None], strict=True):
-            screen.feed(chunk.data)
-            if following is not None and following.time - chunk.time < pause:
-                continue
+
+        def see(time_s: float) -> None:
             lines = screen.lines()
             if not frames or frames[-1].lines != lines:
-                frames.append(Frame(chunk.time, lines))
+                frames.append(Frame(time_s, lines))
+
+        is_drawing = False
+        for chunk, following in zip(recording, [*recording[1:], None], strict=True):
+            *whole, rest = chunk.data.split(_END_OF_DRAWING)
+            for drawing in whole:
+                screen.feed(drawing + _END_OF_DRAWING)
+                if rest or drawing is not whole[-1]:
+                    see(chunk.time)
+            screen.feed(rest)
+            is_drawing = _BEGIN_OF_DRAWING in rest or (is_drawing and not whole)
+            if following is None or (not is_drawing and following.time - chunk.time >= pause):
+                see(chunk.time)
         return frames
 
     # The reader.

@@ -137,6 +137,16 @@ def test_a_drawing_that_arrives_in_pieces_is_one_frame() -> None:
     assert [frame.lines for frame in frames] == [["1/3"], ["2/3", "   more"], ["3/3", "   more"]]
 
 
+def test_each_whole_drawing_is_a_frame_however_late_it_is_read() -> None:
+    with Terminal() as terminal:
+        first, second, third = (b"\x1b7\r\n%d/3\x1b8" % n for n in (1, 2, 3))
+        pieces = [(0.0, first + second + third[:6]), (0.5, third[6:]), (0.505, b"end")]
+        terminal.recording = [Chunk(time, data) for time, data in pieces]
+        frames = terminal.frames()
+    assert [frame.lines[1] for frame in frames] == ["1/3", "2/3", "3/3"]
+    assert [frame.time for frame in frames] == [0.0, 0.0, 0.505]
+
+
 def test_a_test_can_write_from_its_own_process(terminal: Terminal) -> None:
     with open(terminal.path, "w", encoding="utf-8") as file:
         file.write("進捗\r\n")
