@@ -6,12 +6,14 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, TryLockError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::time::{ClockId, clock_gettime};
+use nix::unistd::{Pid, gettid};
 
 /// The thread's stack. A frame of 64 rows takes some 20 KiB of it in a debug build.
 const STACK_BYTES: usize = 256 * 1024;
@@ -53,6 +55,8 @@ struct State {
     is_wanted: bool,
     is_stopping: bool,
     has_exited: bool,
+    /// The thread's id, once it runs.
+    thread: Option<Pid>,
 }
 
 impl Driver {
@@ -78,6 +82,7 @@ impl Driver {
         let spawned = builder.spawn(move || {
             // Dropped last, also after a panic.
             let _farewell = Farewell(&of_thread);
+            of_thread.lock().thread = Some(gettid());
             let mut tick = tick;
             // The closure is dropped with the thread, so a half-done tick is seen by nobody.
             let _ = catch_unwind(AssertUnwindSafe(|| of_thread.run(&mut tick)));
@@ -115,10 +120,15 @@ impl Driver {
         if !state.has_exited {
             return false;
         }
+        let id = state.thread;
         drop(state);
         let thread = lock_within(&self.thread, LOCK_LIMIT).and_then(|mut thread| thread.take());
-        // All that is left of it is its return: the wait is microseconds.
-        thread.is_none_or(|thread| thread.join().is_ok())
+        // All that is left of it is its return: the waits are microseconds.
+        thread.is_none_or(|thread| {
+            let is_joined = thread.join().is_ok();
+            id.into_iter().for_each(await_end);
+            is_joined
+        })
     }
 
     /// Whether the thread may still tick. Who holds the lock for so long is taken for a thread that
@@ -212,6 +222,16 @@ impl Shared {
             };
         }
         state
+    }
+}
+
+/// Waits until the kernel has let go of a thread that was joined: until then it is counted among
+/// those of the process, and a fork of CPython 3.12 and later would warn of it.
+fn await_end(thread: Pid) {
+    let begin = monotonic();
+    let entry = format!("/proc/self/task/{thread}");
+    while Path::new(&entry).exists() && monotonic().saturating_sub(begin) < LOCK_LIMIT {
+        thread::yield_now();
     }
 }
 
