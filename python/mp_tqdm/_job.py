@@ -30,12 +30,11 @@ def attach(*, follows_workers: bool = False) -> None:
     is a job of its own.
 
     Args:
-        follows_workers: Whether to go on in what workers left that are gone, where a first process
-            would begin afresh.
+        follows_workers: Whether to go on in what workers left that are gone, also where they did
+            not note this process as the first of their program.
     """
     found, facts = _look()
     _warn_of_others(found)
-    lost = _left_lost(found)
     first = _awaited(found, facts)
     answer = _enter(found, first, follows_workers)
     if isinstance(answer, int):
@@ -51,8 +50,6 @@ def attach(*, follows_workers: bool = False) -> None:
     if found.role == "worker":
         # It prints beside the bars of others, and may never open one.
         _redirect.begin_worker()
-    if lost is not None and not follows_workers:
-        _core.add_lost(*lost)
     if where in ("memfd", "private"):
         import warnings
 
@@ -131,21 +128,6 @@ def _is_there(giver: Published) -> bool:
                 for process in seen["processes"]
             )
     return False
-
-
-def _left_lost(found: _env.Identity) -> tuple[float, int] | None:
-    """What the workers of this program lost that ended before it counted anything itself.
-
-    It begins afresh then, with a segment of its own. Where a job's name may come again, what is
-    found is taken for another run's.
-    """
-    if found.role == "worker" or found.rule == "environment":
-        return None
-    path = segment(found.job)
-    seen = None if path is None else _core.observe(path)
-    if isinstance(seen, dict) and seen["lost"][0] and not seen["in_use"]:
-        return seen["lost"]
-    return None
 
 
 def _enter(

@@ -46,8 +46,8 @@ def test_forks_from_before_the_first_count_share_their_makers_job(
 ) -> None:
     # Whether the maker comes to count or not: one line, and nothing left behind. (Where it does
     # not, the child that draws may end first; then its line stays, and another goes on.) No child
-    # ends before all are there and the maker has counted: it would begin afresh then, and a line
-    # that nobody has open ends.
+    # ends before all are there and the maker has counted: the line of the one that draws would stay
+    # there, too, and a line that nobody has open ends.
     terminal.start(
         program(f"""
             import os, sys, time

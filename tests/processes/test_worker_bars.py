@@ -225,3 +225,42 @@ def test_what_workers_counted_outlives_them_while_their_program_lives(
     terminal.start(command)
     assert terminal.wait() == 0
     assert re.match(r"work: 100%.*\| 60/60 \[", terminal.lines()[-1]), terminal.text()
+
+
+@pytest.mark.parametrize("method", programs.START_METHODS)
+def test_the_first_bar_of_a_program_goes_on_where_its_workers_were(
+    terminal: Terminal, program: Program, method: str
+) -> None:
+    terminal.start(
+        program(
+            """
+            import multiprocessing, os, signal, sys
+            from mp_tqdm import mp_tqdm, report_progress
+
+            def work(number):
+                report_progress(5)
+                for item in mp_tqdm(range(20), desc="work"):
+                    pass
+                os.kill(os.getpid(), signal.SIGKILL)  # as a pool ends its workers
+
+            if __name__ == "__main__":
+                context = multiprocessing.get_context(sys.argv[1])
+                for number in range(3):
+                    worker = context.Process(target=work, args=(number,))
+                    worker.start()
+                    worker.join()
+                with mp_tqdm(total=7, desc="own") as bar:
+                    bar.update(3)
+                    worker = context.Process(target=report_progress, args=(4,))
+                    worker.start()
+                    worker.join()
+                assert bar.n == 7, bar.n
+            """,
+            method,
+        )
+    )
+    assert terminal.wait() == 0, terminal.text()
+    work, own, *lost = terminal.lines()
+    assert re.match(r"work: 100%.*\| 60/60 \[", work), terminal.text()
+    assert re.match(r"own: 100%.*\| 7/7 \[", own), terminal.text()
+    assert "15" in " ".join(lost), terminal.text()

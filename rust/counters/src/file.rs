@@ -23,6 +23,7 @@ use crate::error::Error;
 use crate::layout::{SEGMENT_BYTES, Seen, Tables};
 use crate::locks::Locks;
 use crate::shm;
+use crate::sweep;
 
 /// How often a process tries to attach while others publish and unlink under the same name: at first
 /// at once, then a millisecond apart, for one of them may have lost its processor.
@@ -44,8 +45,15 @@ pub(crate) struct Opened {
 pub(crate) enum Leftover {
     /// Go on in it: workers come and go while their parent has no bar and is not attached.
     Keep,
-    /// Start afresh: its processes were killed, and their counts are another run's.
+    /// Start afresh: its processes were killed, and their counts are another run's. Unless they are
+    /// workers that came before this process, as they noted.
     Replace,
+}
+
+impl Leftover {
+    fn is_kept(self, tables: &Tables) -> bool {
+        self == Self::Keep || sweep::awaited_by(tables) == Some(std::process::id())
+    }
 }
 
 /// Name of a job's segment: readable by people who look into `/dev/shm`, one for each user.
@@ -131,7 +139,7 @@ fn attach(path: &Path, job: u64, leftover: Leftover) -> Result<Attempt, Error> {
         (Seen::Nonsense, None)
     };
     match seen {
-        (Seen::Ours, Some(tables)) if !is_alone || leftover == Leftover::Keep => {
+        (Seen::Ours, Some(tables)) if !is_alone || leftover.is_kept(tables) => {
             // Turns a write lock into a read lock at one stroke.
             locks.enter()?;
             Ok(Attempt::Done(Opened {
