@@ -107,15 +107,17 @@ impl Driver {
     /// Ends the thread: no tick begins after this call. `true` if it is gone, `false` if the tick
     /// in progress did not end within `limit`; it will be gone after that tick.
     pub fn stop(&self, limit: Duration) -> bool {
+        let begin = monotonic();
         let Some(mut state) = lock_within(&self.shared.state, limit) else {
             return false;
         };
         state.is_stopping = true;
         self.shared.changed.notify_all();
+        let left = limit.saturating_sub(monotonic().saturating_sub(begin));
         let waited = self
             .shared
             .changed
-            .wait_timeout_while(state, limit, |state| !state.has_exited);
+            .wait_timeout_while(state, left, |state| !state.has_exited);
         let (state, _) = waited.unwrap_or_else(|poisoned| poisoned.into_inner());
         if !state.has_exited {
             return false;
@@ -123,10 +125,12 @@ impl Driver {
         let id = state.thread;
         drop(state);
         let thread = lock_within(&self.thread, LOCK_LIMIT).and_then(|mut thread| thread.take());
-        // All that is left of it is its return: the waits are microseconds.
+        // All that is left of it is its return: where it has the processor, that is microseconds.
         thread.is_none_or(|thread| {
             let is_joined = thread.join().is_ok();
-            id.into_iter().for_each(await_end);
+            if let Some(id) = id {
+                await_end(id);
+            }
             is_joined
         })
     }
