@@ -94,6 +94,7 @@ impl Notes {
         let here = ranks
             .iter()
             .filter_map(|share| self.paces.get(&(id, share.rank)));
+        let they_go_on = here.clone().any(|pace| pace.rate(now_s).is_some());
         let moved_s = here
             .map(|pace| pace.moved_s)
             .fold(f64::NEG_INFINITY, f64::max);
@@ -108,15 +109,13 @@ impl Notes {
                     return Some(format!("rank {rank} died at {n}"));
                 }
                 let still_s = self.still_s(share.rank, now_s);
-                let pace = self.paces.get(&(id, share.rank))?;
-                // The others went on without it; or all wait, one step ahead of it, and it is no rank
-                // at work in another bar that they wait for.
-                // A moment ago is no silence: after a wait of all somebody is the first to go on.
-                let was_passed = best > n
-                    && pace
-                        .passed_s
-                        .is_some_and(|passed_s| now_s - passed_s >= SILENT_S)
-                    && (moved_s - pace.moved_s >= AHEAD_S || nobody_moves && pace.best <= n);
+                let pace = self.paces.get_mut(&(id, share.rank))?;
+                let has_fallen_back =
+                    pace.was_passed(best, they_go_on, now_s) && moved_s - pace.moved_s >= AHEAD_S;
+                // All wait, one step ahead of it, and it is no rank at work in another bar that they
+                // wait for.
+                let is_waited_for = nobody_moves && pace.best <= n;
+                let was_passed = best > n && (has_fallen_back || is_waited_for);
                 // Of a counter of the job a rank may only be the one that shows it.
                 let has_part = reduction != Reduction::Job || share.n != share.initial;
                 if is_at_work(share) && has_part && was_passed && still_s >= SILENT_S {
@@ -341,6 +340,17 @@ mod tests {
     }
 
     #[test]
+    fn nor_is_one_that_was_an_item_behind_when_the_wait_began() {
+        let said = said(40, &[10_000; 3], |rank, second| match second {
+            8 => 40 + i64::from(rank != 1),
+            9..30 => 0,
+            _ if rank == 1 && (30..32).contains(&second) => 0,
+            _ => 40,
+        });
+        assert_eq!(words(&said[..32]), [""; 0]);
+    }
+
+    #[test]
     fn a_rank_that_is_through_is_neither_silent_nor_slow() {
         let said = said(20, &[100, 10_000, 10_000], |_, _| 40);
         assert_eq!(words(&said), [""; 0]);
@@ -356,11 +366,11 @@ mod tests {
             assert_eq!(notes.of_ranks(BAR, Reduction::Mean, &ranks, now_s), [""; 0]);
         }
         // It stopped there as well.
-        let ranks = [share(0, 3, 100), share(1, 60, 100)];
-        assert_eq!(
-            notes.of_ranks(BAR, Reduction::Mean, &ranks, 25.0),
-            ["rank 0 silent for 6s at 3"]
-        );
+        let said = (20..=25).map(|second| {
+            let ranks = [share(0, 3, 100), share(1, 3 + second, 100)];
+            notes.of_ranks(BAR, Reduction::Mean, &ranks, second as f64)
+        });
+        assert_eq!(said.last().unwrap(), ["rank 0 silent for 6s at 3"]);
     }
 
     #[test]

@@ -28,8 +28,8 @@ pub(crate) struct Pace {
     pub(crate) moved_s: f64,
     /// The highest count of any rank then.
     pub(crate) best: f64,
-    /// When the others were first seen to have counted more.
-    pub(crate) passed_s: Option<f64>,
+    /// Since when the others have been going on ahead of it.
+    passed_s: Option<f64>,
     estimator: Estimator,
     /// Since when it has been falling behind.
     behind_s: Option<f64>,
@@ -51,9 +51,6 @@ impl Pace {
     /// Takes note that the rank's count reads `n`, and the highest one of all ranks `best`.
     pub(crate) fn note(&mut self, n: f64, best: f64, now_s: f64) {
         if self.n.to_bits() == n.to_bits() {
-            if best > self.best {
-                self.passed_s.get_or_insert(now_s);
-            }
             return;
         }
         if self.estimator.rate(now_s).is_some() && self.rate(now_s).is_none() {
@@ -64,8 +61,17 @@ impl Pace {
         (self.n, self.moved_s, self.best, self.passed_s) = (n, now_s, best, None);
     }
 
+    /// Takes note whether the others are going on, and says whether they have for so long that it is
+    /// silent. They are not while all wait: then somebody will be the first to go on, and somebody the
+    /// last.
+    pub(crate) fn was_passed(&mut self, best: f64, they_go_on: bool, now_s: f64) -> bool {
+        self.passed_s = (they_go_on && best > self.best).then(|| self.passed_s.unwrap_or(now_s));
+        self.passed_s
+            .is_some_and(|passed_s| now_s - passed_s >= SILENT_S)
+    }
+
     /// Items a second; `None` where it has not counted long enough, or not for long.
-    fn rate(&self, now_s: f64) -> Option<f64> {
+    pub(crate) fn rate(&self, now_s: f64) -> Option<f64> {
         let rate = self.estimator.rate(now_s)?;
         (now_s - self.moved_s < SILENT_S.max(STALE_ITEMS / rate)).then_some(rate)
     }
