@@ -6,7 +6,6 @@ for it takes so long.
 
 import contextlib
 import fcntl
-import math
 import os
 import select
 import signal
@@ -21,6 +20,8 @@ from mp_tqdm.bench.estimate import Sample, slow_down
 from mp_tqdm.bench.subject import Subject, Suite
 
 PATIENCE_S = 3.0
+# How long a program takes at most until its terminal is full.
+_START_LIMIT_S = 30.0
 
 # Of some 12 microseconds each.
 ITEMS = 20_000
@@ -144,7 +145,8 @@ def told(source: str, *arguments: str) -> tuple[float, float]:
     os.close(slave)
     assert program.stdout is not None
     output = program.stdout.fileno()
-    full, said = math.inf, b""
+    # One that waits for the terminal before it has filled it would do so for ever.
+    full, said = time.monotonic() + _START_LIMIT_S, b""
     try:
         while True:
             is_read = time.monotonic() > full + PATIENCE_S
