@@ -22,6 +22,7 @@ ALONE = """
     import contextlib, os, re
     import pytest
     from mp_tqdm.torch import DDP, barrier, cleanup_ddp, get_rank, get_world_size, setup_ddp
+    from mp_tqdm.torch import _states_of_gloo
 
     cleanup_ddp()  # before PyTorch is there
     barrier()
@@ -43,6 +44,8 @@ ALONE = """
     model(torch.ones(1, 1)).sum().backward()
     cleanup_ddp()
     assert not dist.is_initialized()
+    # They outlive their group, and one at work when the interpreter ends would abort it.
+    assert set(_states_of_gloo()) == {"S"}
     cleanup_ddp()
 
     error = KeyError("of the training")

@@ -15,10 +15,12 @@ The same program runs under torchrun, `torch.multiprocessing.spawn`, `accelerate
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import os
 import sys
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,6 +37,7 @@ from mp_tqdm.ranks import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     import torch
@@ -57,6 +60,8 @@ __all__ = [
 
 # Where ranks of one node meet that no launcher gave a port: below those that Linux hands out.
 _FIRST_PORT, _PORTS = 10_000, 22_000
+# How long gloo's threads are waited for, which something may keep busy that is not ours.
+_GLOO_LIMIT_S = 2.0
 _setups = itertools.count()  # ranks that set up again meet elsewhere: the last port may be in use
 
 
@@ -174,6 +179,7 @@ def cleanup_ddp() -> None:
     joined = group(inherited=False)
     if joined is not None:
         joined.destroy_process_group()
+        _await_gloo()
 
 
 def barrier() -> None:
@@ -260,3 +266,27 @@ def _meeting(init_method: str | None, world_size: int, here: Standing) -> dict[s
         hashed = int.from_bytes(blake2b(name, digest_size=8).digest(), "big")
         port = str(_FIRST_PORT + hashed % _PORTS)
     return {"init_method": f"tcp://{address or '127.0.0.1'}:{port}"}
+
+
+def _await_gloo() -> None:
+    """Waits until gloo's threads sleep, a millisecond as a rule.
+
+    They outlive their group. One that has not let go of the last collective's tensors when the
+    interpreter ends, because it got no processor, aborts the process: "terminate called without an
+    active exception" (seen with PyTorch 2.15).
+    """
+    until = time.monotonic() + _GLOO_LIMIT_S
+    is_asleep = was_asleep = False
+    while not (is_asleep and was_asleep) and time.monotonic() < until:
+        time.sleep(0.0005)  # a thread that waits for the GIL gets it
+        was_asleep, is_asleep = is_asleep, all(state == "S" for state in _states_of_gloo())
+
+
+def _states_of_gloo() -> Iterator[str]:
+    """The kernel's letter for the state of each thread that runs gloo's collectives."""
+    with contextlib.suppress(OSError):
+        for thread in os.listdir("/proc/self/task"):
+            with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/stat", "rb") as file:
+                name, _, rest = file.read().partition(b"(")[2].rpartition(b")")
+                if name.startswith(b"pt_gloo"):
+                    yield rest.split()[0].decode()
