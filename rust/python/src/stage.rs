@@ -222,7 +222,15 @@ impl Stage {
     }
 
     pub(crate) fn after_fork(&self, process: &'static Process) {
-        if self.forks.fetch_sub(1, Ordering::SeqCst) == 1 && process.stage.has_work(process) {
+        // There is none to take away where the process attached after the fork had begun.
+        let one_less = |forks: u32| forks.checked_sub(1);
+        let forks = self
+            .forks
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
+        if forks.is_ok_and(|forks| forks > 1) {
+            return;
+        }
+        if process.stage.has_work(process) {
             self.attend(process);
         }
     }
