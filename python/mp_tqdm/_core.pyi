@@ -34,6 +34,7 @@ __all__ = [
     "CountingIter",
     "__debug_build__",
     "__version__",
+    "add_lost",
     "after_fork_in_child",
     "after_fork_in_parent",
     "around_text",
@@ -399,6 +400,9 @@ def note_pass(path: int, reportable: bool) -> None:
         path: As for `Bar`.
         reportable: Whether reports could have reached it, were it on.
     """
+
+def add_lost(items: _Number, processes: int) -> None:
+    """Notes what this job's processes lost in a segment that is gone."""
 
 def lost_reports() -> tuple[int | float, int, bool] | None:
     """What the job's processes reported that found no bar, those that ended included.

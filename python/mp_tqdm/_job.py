@@ -30,11 +30,12 @@ def attach(*, follows_workers: bool = False) -> None:
     is a job of its own.
 
     Args:
-        follows_workers: Whether to go on in what workers left that are gone, also where they did
-            not note this process as the first of their program.
+        follows_workers: Whether to go on in what workers left that are gone, where a first process
+            would begin afresh.
     """
     found, facts = _look()
     _warn_of_others(found)
+    lost = _left_lost(found)
     first = _awaited(found, facts)
     answer = _enter(found, first, follows_workers)
     if isinstance(answer, int):
@@ -50,6 +51,8 @@ def attach(*, follows_workers: bool = False) -> None:
     if found.role == "worker":
         # It prints beside the bars of others, and may never open one.
         _redirect.begin_worker()
+    if lost is not None and not follows_workers:
+        _core.add_lost(*lost)
     if where in ("memfd", "private"):
         import warnings
 
@@ -128,6 +131,22 @@ def _is_there(giver: Published) -> bool:
                 for process in seen["processes"]
             )
     return False
+
+
+def _left_lost(found: _env.Identity) -> tuple[float, int] | None:
+    """What the workers of this rank lost that ended before it counted anything itself.
+
+    It begins afresh then, with a segment of its own; a program that they noted as theirs goes on in
+    what they left. Where a job's name may come again, what is found is taken for another run's.
+    """
+    if found.role == "worker" or found.rule == "environment":
+        return None
+    path = segment(found.job)
+    seen = None if path is None else _core.observe(path)
+    if not isinstance(seen, dict) or seen["in_use"] or not seen["lost"][0]:
+        return None
+    goes_on = found.role == "root" and seen["awaited_by"] == found.pid
+    return None if goes_on else seen["lost"]
 
 
 def _enter(

@@ -38,6 +38,8 @@ pub(crate) struct Opened {
     pub(crate) locks: Locks,
     /// Whether this process made it.
     pub(crate) created: bool,
+    /// Whether it was a leftover, in which this process goes on.
+    pub(crate) was_left: bool,
 }
 
 /// What to do with a whole segment of the job that nobody is attached to.
@@ -45,14 +47,20 @@ pub(crate) struct Opened {
 pub(crate) enum Leftover {
     /// Go on in it: workers come and go while their parent has no bar and is not attached.
     Keep,
-    /// Start afresh: its processes were killed, and their counts are another run's. Unless they are
-    /// workers that came before this process, as they noted.
+    /// Go on in it if its workers noted this process as the first of their program, which they came
+    /// before.
+    KeepOwn,
+    /// Start afresh: its processes were killed, and their counts are another run's.
     Replace,
 }
 
 impl Leftover {
     fn is_kept(self, tables: &Tables) -> bool {
-        self == Self::Keep || sweep::awaited_by(tables) == Some(std::process::id())
+        match self {
+            Self::Keep => true,
+            Self::KeepOwn => sweep::awaited_by(tables) == Some(std::process::id()),
+            Self::Replace => false,
+        }
     }
 }
 
@@ -146,6 +154,7 @@ fn attach(path: &Path, job: u64, leftover: Leftover) -> Result<Attempt, Error> {
                 tables,
                 locks,
                 created: false,
+                was_left: is_alone,
             }))
         }
         // The next try starts afresh.
@@ -269,6 +278,7 @@ fn publish(file: OwnedFd, path: &Path, job: u64) -> Result<Option<Opened>, Error
             tables,
             locks,
             created: true,
+            was_left: false,
         })),
         Err(Errno::EEXIST | Errno::ENOENT) => Ok(None),
         Err(errno) => Err(Error::system("publish the segment")(errno)),
@@ -284,6 +294,7 @@ pub(crate) fn create_memfd(job: u64) -> Result<Opened, Error> {
         tables,
         locks,
         created: true,
+        was_left: false,
     })
 }
 

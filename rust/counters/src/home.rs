@@ -60,6 +60,8 @@ pub struct Home {
     pub rung: Rung,
     /// What stood in the way of the rungs above.
     pub refused: Vec<(PathBuf, Error)>,
+    /// Whether the segment is one that others left, and nobody was attached.
+    pub was_left: bool,
     locks: Option<Locks>,
 }
 
@@ -98,7 +100,8 @@ impl Home {
     fn attach_in(directory: &Path, application: &Application) -> Result<Self, Error> {
         let leftover = match application.role {
             Role::Worker => Leftover::Keep,
-            Role::Root | Role::Rank => Leftover::Replace,
+            Role::Root => Leftover::KeepOwn,
+            Role::Rank => Leftover::Replace,
         };
         let opened = file::open_or_create(directory, application.job, leftover)?;
         let path = directory.join(file::name_of(application.job));
@@ -136,12 +139,18 @@ impl Home {
             tables: self.tables,
             locks,
             created: false,
+            was_left: false,
         };
         Self::settle(opened, self.rung.clone(), application)
     }
 
     fn settle(opened: Opened, rung: Rung, application: &Application) -> Result<Self, Error> {
-        let Opened { tables, locks, .. } = opened;
+        let Opened {
+            tables,
+            locks,
+            was_left,
+            ..
+        } = opened;
         if application.role == Role::Rank {
             locks.take_rank(application.rank)?;
         }
@@ -149,7 +158,12 @@ impl Home {
             Some(slot) => Self::begin(tables, slot, application),
             None => ProcessId::NONE,
         };
-        Ok(Self::new(tables, me, rung, application, Some(locks)))
+        if application.role == Role::Root {
+            // It is here. A program in its place by `exec` has its pid and its start, too.
+            tables.set_first_process((0, 0));
+        }
+        let home = Self::new(tables, me, rung, application, Some(locks));
+        Ok(Self { was_left, ..home })
     }
 
     fn settle_without_locks(tables: &'static Tables, application: &Application) -> Self {
@@ -191,6 +205,7 @@ impl Home {
             job,
             rung,
             refused: Vec::new(),
+            was_left: false,
             locks,
         }
     }

@@ -51,7 +51,9 @@ mod _core {
     #[pymodule_export]
     use super::observe::observe;
     #[pymodule_export]
-    use super::process::{attach, hold, inherited, is_attached, lost_reports, note_pass, unhold};
+    use super::process::{
+        add_lost, attach, hold, inherited, is_attached, lost_reports, note_pass, unhold,
+    };
     use super::{Bound, PyModule, PyResult};
 
     #[pymodule_init]

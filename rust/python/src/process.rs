@@ -349,6 +349,18 @@ pub(crate) fn note_pass(py: Python<'_>, path: u64, reportable: bool) -> PyResult
     Ok(())
 }
 
+/// Notes what this job lost in a segment that is gone.
+#[pyfunction]
+pub(crate) fn add_lost(items: &Bound<'_, PyAny>, processes: u32) -> PyResult<()> {
+    if let Some(process) = hot::process()
+        && let Some(items) = number::value_of(items)?
+    {
+        process.home.tables.note_losers(processes);
+        process.claim_lost().0.add_value(items);
+    }
+    Ok(())
+}
+
 /// What the job lost: items, processes, and whether a bar of this process was off meanwhile.
 #[pyfunction]
 pub(crate) fn lost_reports(py: Python<'_>) -> PyResult<Option<(Py<PyAny>, u32, bool)>> {

@@ -4,6 +4,7 @@ use mp_tqdm_counters::{BarView, CellView, RankShare, Reduction, Value, combine};
 use mp_tqdm_render::Row;
 
 use crate::bar::BarCore;
+use crate::group::Group;
 use crate::line::{seconds, signed_seconds};
 use crate::process::{Process, now_ns};
 
@@ -85,6 +86,15 @@ pub(crate) fn sign(row: &mut Row, process: &'static Process, core: &BarCore) {
 /// How the ranks differ, or how many processes counted; `None` of one process alone.
 fn makers(shares: &[Share], unit: &str) -> Option<String> {
     spread(shares, unit).or_else(|| crew(shares.iter().map(|share| share.processes).sum()))
+}
+
+/// Seconds from the first opening of a bar of workers to its last close: nobody knows how soon the line
+/// is seen to be over. `None` where one was killed with the bar open.
+pub(crate) fn worked_s(group: &Group) -> Option<f64> {
+    let was_left_open = group.cells.iter().any(|cell| cell.opens > 0);
+    let end_ns = group.cells.iter().map(|cell| cell.end_ns).max()?;
+    let is_known = end_ns > 0 && !was_left_open;
+    is_known.then(|| seconds(end_ns.saturating_sub(group.view.start_ns)))
 }
 
 /// The same of a bar that workers opened, which are no ranks.

@@ -11,7 +11,7 @@ use crate::group::{Group, groups};
 use crate::line::{Lines, better_reduction, combined, is_row_of, number, seconds};
 use crate::note::node_note;
 use crate::process::Process;
-use crate::receipt::workers;
+use crate::receipt::{worked_s, workers};
 use crate::stage::Local;
 use crate::stall::Stalls;
 use crate::style::Looks;
@@ -57,6 +57,9 @@ pub(crate) struct Scene {
     around: HashMap<BarId, BarId>,
     /// Set at the end of the process: bars that nobody has open are over at once.
     pub(crate) is_last: bool,
+    /// Set until the first look, where early workers left the segment: the bars that nobody has open
+    /// have been over for long.
+    was_left: bool,
     /// What each row last said, without its times.
     said: HashMap<u64, Said>,
 }
@@ -71,6 +74,13 @@ struct Said {
 }
 
 impl Scene {
+    pub(crate) fn new(was_left: bool) -> Self {
+        Self {
+            was_left,
+            ..Self::default()
+        }
+    }
+
     /// Reads the segment and says what the frame at `now_s` shows.
     pub(crate) fn look(
         &mut self,
@@ -115,6 +125,9 @@ impl Scene {
             for mut row in self.lines.rows_of(process, group, &style, now_s) {
                 row.ended = ended;
                 let is_workers = group.view.has(BY_WORKERS);
+                if is_last && is_workers {
+                    row.elapsed_s = worked_s(group).or(row.elapsed_s);
+                }
                 match ended {
                     None => self.stalls.look(&row, group.view.identity.path, now_s),
                     Some(Ended::Keep) if first && is_workers && row.note.is_empty() => {
@@ -127,6 +140,7 @@ impl Scene {
             }
             first = false;
         }
+        self.was_left = false;
         let shown: HashSet<u64> = picture.rows.iter().map(|(_, _, row)| row.id).collect();
         self.said.retain(|id, _| shown.contains(id));
         self.stalls.keep(&shown);
@@ -277,7 +291,8 @@ impl Scene {
             let since_s = *self.idle.entry(view.identity).or_insert(now_s);
             let around = self.around.get(&view.id);
             let around_ended = around.is_some_and(|id| tables.bars().has_ended(*id));
-            if !around_ended && !self.is_last && now_s - since_s < SHARDS_LINGER_S {
+            let may_go_on = !around_ended && !self.is_last && !self.was_left;
+            if may_go_on && now_s - since_s < SHARDS_LINGER_S {
                 return End::Live;
             }
         }

@@ -111,7 +111,7 @@ impl Stage {
                 noise: Noise::default(),
                 stream,
                 manner,
-                scene: Scene::default(),
+                scene: Scene::new(home.was_left && home.role != Role::Worker),
                 idle_looks: 0,
                 reader: Reader::default(),
                 turn: Turn::default(),
