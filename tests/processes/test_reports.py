@@ -196,3 +196,49 @@ def test_a_program_that_is_started_by_another_is_a_job_of_its_own(program: Progr
         )
     )
     assert lines == ["5", "2"]
+
+
+@pytest.mark.timeout(120)
+def test_a_bar_that_two_ranks_opened_in_the_same_moment_reads_the_same_in_both(
+    program: Program, tmp_path: Path
+) -> None:
+    # Each may have made an entry for it, and the reports by name all go to one of them.
+    source = """
+        import multiprocessing, os, sys
+
+        def run(rank, steps, variables):
+            os.environ.update(variables)
+            from mp_tqdm import mp_tqdm, report_progress
+
+            def meet():
+                steps[rank] += 1
+                while steps[1 - rank] < steps[rank]:
+                    os.sched_yield()
+
+            found = set()
+            for number in range(150):
+                meet()
+                with mp_tqdm(total=2, key=f"bar {number}") as bar:
+                    meet()
+                    report_progress(bar=f"bar {number}")
+                    meet()
+                    found.add(bar.n)
+                    meet()
+            print(found)
+
+        if __name__ == "__main__":
+            context = multiprocessing.get_context("fork")
+            steps = context.RawArray("i", 2)
+            variables = [dict(pair.split("=") for pair in text.split()) for text in sys.argv[1:]]
+            ranks = [
+                context.Process(target=run, args=(rank, steps, variables[rank]))
+                for rank in range(2)
+            ]
+            for rank in ranks:
+                rank.start()
+            for rank in ranks:
+                rank.join()
+    """
+    variables = [programs.rank_variables(tmp_path, rank, 2) for rank in range(2)]
+    texts = [" ".join(f"{name}={value}" for name, value in one.items()) for one in variables]
+    assert printed(program(source, *texts), timeout=100) == ["{2}", "{2}"]

@@ -11,7 +11,7 @@ use mp_tqdm_counters::{
 use pyo3::{PyResult, Python};
 
 use crate::process::{Process, attached, lock, now_ns};
-use crate::traits::SELF_DRAWN;
+use crate::traits::{SELF_DRAWN, shared_traits};
 use crate::{entries, hot};
 
 mod numbers;
@@ -256,8 +256,12 @@ impl BarCore {
             .and_then(|id| process.home.tables.bars().view(id))
     }
 
+    /// The traits of this process's entry, with what is known of the bar by any entry of it: reports
+    /// may all have gone to another one.
     fn traits(&self, process: &Process) -> u32 {
-        self.view(process).map_or(0, |view| view.traits)
+        let own = self.view(process).map_or(0, |view| view.traits);
+        let all = process.home.tables.bars().views_of(self.identity);
+        all.fold(own, |traits, view| shared_traits(traits, view.traits))
     }
 
     /// Whether one cell alone counts in the bar, and that is this process's.

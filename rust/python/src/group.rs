@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use mp_tqdm_counters::{
-    BarEntry, BarId, BarState, BarView, CALLER_TRAITS_SHIFT, Cell, CellView, Tables, shared_start,
-};
+use mp_tqdm_counters::{BarEntry, BarId, BarState, BarView, Cell, CellView, Tables, shared_start};
 
 use crate::stage::Local;
+use crate::traits::shared_traits;
 
 /// A bar with all entries and cells that stand for it.
 pub(crate) struct Group {
@@ -34,7 +33,7 @@ impl Group {
             } else {
                 first.state
             },
-            traits: first.traits | other.traits & ((1 << CALLER_TRAITS_SHIFT) - 1),
+            traits: shared_traits(first.traits, other.traits),
             sequence: first.sequence.min(other.sequence),
             other_descs: first.other_descs + other.other_descs + u32::from(differs),
             ..first

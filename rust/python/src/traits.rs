@@ -42,6 +42,11 @@ pub(crate) fn leave_of(traits: u32) -> Leave {
     }
 }
 
+/// The traits of an entry, with those of another entry of the same bar that are of the bar itself.
+pub(crate) fn shared_traits(first: u32, other: u32) -> u32 {
+    first | other & ((1 << CALLER_TRAITS_SHIFT) - 1)
+}
+
 /// How the processes of a bar combine; `owner` is the rank that draws.
 pub(crate) fn reduction_of(traits: u32, owner: Rank) -> Reduction {
     let iterates = traits & ITERATES != 0;
