@@ -216,7 +216,7 @@ def test_a_bar_that_two_ranks_opened_in_the_same_moment_reads_the_same_in_both(
                     os.sched_yield()
 
             found = set()
-            for number in range(150):
+            for number in range(400):
                 meet()
                 with mp_tqdm(total=2, key=f"bar {number}") as bar:
                     meet()
@@ -227,7 +227,7 @@ def test_a_bar_that_two_ranks_opened_in_the_same_moment_reads_the_same_in_both(
             print(found)
 
         if __name__ == "__main__":
-            context = multiprocessing.get_context("fork")
+            context = multiprocessing.get_context("spawn")  # whose children end as programs do
             steps = context.RawArray("i", 2)
             variables = [dict(pair.split("=") for pair in text.split()) for text in sys.argv[1:]]
             ranks = [
