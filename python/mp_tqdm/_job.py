@@ -30,8 +30,8 @@ def attach(*, follows_workers: bool = False) -> None:
     is a job of its own.
 
     Args:
-        follows_workers: Whether to go on in what workers left that are gone, where a first process
-            would begin afresh.
+        follows_workers: Whether to go on in what workers left that are gone, also where they did
+            not note this process as the first of their program.
     """
     found, facts = _look()
     _warn_of_others(found)

@@ -58,7 +58,7 @@ impl Pace {
             self.estimator = Estimator::new(SLOW_SMOOTHING, now_s, n);
         }
         self.estimator.update(now_s, n);
-        (self.n, self.moved_s, self.best, self.passed_s) = (n, now_s, best, None);
+        (self.n, self.moved_s, self.best) = (n, now_s, best);
     }
 
     /// Takes note whether the others are going on, and says whether they have for so long that it is

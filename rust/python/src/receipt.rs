@@ -88,6 +88,11 @@ fn makers(shares: &[Share], unit: &str) -> Option<String> {
     spread(shares, unit).or_else(|| crew(shares.iter().map(|share| share.processes).sum()))
 }
 
+/// The same of a bar that workers opened, which are no ranks.
+pub(crate) fn workers(cells: &[CellView]) -> Option<String> {
+    crew(counted(cells.iter()))
+}
+
 /// Seconds from the first opening of a bar of workers to its last close: nobody knows how soon the line
 /// is seen to be over. `None` where one was killed with the bar open.
 pub(crate) fn worked_s(group: &Group) -> Option<f64> {
@@ -95,11 +100,6 @@ pub(crate) fn worked_s(group: &Group) -> Option<f64> {
     let end_ns = group.cells.iter().map(|cell| cell.end_ns).max()?;
     let is_known = end_ns > 0 && !was_left_open;
     is_known.then(|| seconds(end_ns.saturating_sub(group.view.start_ns)))
-}
-
-/// The same of a bar that workers opened, which are no ranks.
-pub(crate) fn workers(cells: &[CellView]) -> Option<String> {
-    crew(counted(cells.iter()))
 }
 
 fn crew(processes: usize) -> Option<String> {
