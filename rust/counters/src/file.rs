@@ -19,11 +19,11 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat, lstat};
 use nix::sys::statfs::{FsType, statfs};
 use nix::unistd::{getuid, linkat, unlink};
 
+use crate::awaited;
 use crate::error::Error;
 use crate::layout::{SEGMENT_BYTES, Seen, Tables};
 use crate::locks::Locks;
 use crate::shm;
-use crate::sweep;
 
 /// How often a process tries to attach while others publish and unlink under the same name: at first
 /// at once, then a millisecond apart, for one of them may have lost its processor.
@@ -58,7 +58,7 @@ impl Leftover {
     fn is_kept(self, tables: &Tables) -> bool {
         match self {
             Self::Keep => true,
-            Self::KeepOwn => sweep::awaited_by(tables) == Some(std::process::id()),
+            Self::KeepOwn => awaited::awaited_by(tables) == Some(std::process::id()),
             Self::Replace => false,
         }
     }

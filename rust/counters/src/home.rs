@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::stat::{FileStat, lstat};
 
+use crate::awaited;
 use crate::error::Error;
 use crate::file::{self, Leftover, Opened};
 use crate::layout::{MAX_PROCESSES, Tables};
@@ -214,7 +215,7 @@ impl Home {
     /// of its worker, which came before it: while that one lives, no other job takes the segment for a
     /// leftover. Elsewhere than in its pid namespace it counts as gone.
     pub fn await_first(&self, pid: u32, start: u64) {
-        sweep::await_first(self.tables, (pid, start));
+        awaited::await_first(self.tables, (pid, start));
     }
 
     /// Life and death of the job's processes.

@@ -7,6 +7,7 @@
 //!
 //! This crate knows no Python, no terminal and no clock: time comes in as an argument.
 
+mod awaited;
 mod bar;
 mod bars;
 mod cell;

@@ -4,12 +4,12 @@
 use std::fs::File;
 use std::path::Path;
 
+use crate::awaited;
 use crate::error::Error;
 use crate::file;
 use crate::layout::{LAYOUT_VERSION, Seen, Tables};
 use crate::locks::{LockLiveness, Locks};
 use crate::shm;
-use crate::sweep;
 use crate::tag::ProcessId;
 
 /// A segment as it was at one moment, and who is alive now.
@@ -66,6 +66,6 @@ impl Observed {
     /// again, and so may it.
     #[must_use]
     pub fn awaited_by(&self) -> Option<u32> {
-        sweep::awaited_by(&self.tables)
+        awaited::awaited_by(&self.tables)
     }
 }

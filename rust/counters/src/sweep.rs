@@ -5,10 +5,9 @@ use std::path::Path;
 
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, lstat};
-use nix::sys::uio::pread;
 
+use crate::awaited::is_awaited;
 use crate::file::{check, is_whole, leads_to, prefix, private_prefix, unlink_if};
-use crate::layout::{Header, Tables};
 use crate::locks::Locks;
 
 /// Removes the segments in `directory` that nobody is attached to or will come to.
@@ -44,81 +43,14 @@ pub(crate) fn sweep(directory: &Path, own: &Locks) {
     }
 }
 
-/// Notes the program's first process in the segment of its worker, which came before it: until it
-/// comes, or ends, no job sweeps the segment. It is not replaced by a younger one, which some worker
-/// may take for it that does not see as far.
-pub(crate) fn await_first(tables: &Tables, first: (u32, u64)) {
-    let is_better = |known: (u32, u64)| known.1 <= first.1 && lives(known);
-    if !tables.first_process().is_some_and(is_better) {
-        tables.set_first_process(first);
-    }
-}
-
-/// The process that a segment waits for which nobody is attached to.
-pub(crate) fn awaited_by(tables: &Tables) -> Option<u32> {
-    tables
-        .first_process()
-        .filter(|first| lives(*first))
-        .map(|(pid, _)| pid)
-}
-
-/// As [`awaited_by`], of a file, behind its gate: a worker that was there has noted it by now. What can
-/// not be read is no segment.
-fn is_awaited(locks: &Locks) -> bool {
-    let mut bytes = [0; size_of::<Header>()];
-    matches!(pread(locks.file(), &mut bytes, 0), Ok(read) if read == bytes.len())
-        && Header::first_process_in(&bytes).is_some_and(lives)
-}
-
-/// Whether a process of this pid namespace lives that has this pid and start, in clock ticks since
-/// boot.
-fn lives((pid, start): (u32, u64)) -> bool {
-    let Ok(stat) = std::fs::read(format!("/proc/{pid}/stat")) else {
-        return false;
-    };
-    // Behind the last parenthesis: the name in front may hold any bytes.
-    let text = String::from_utf8_lossy(stat.rsplit(|byte| *byte == b')').next().unwrap_or(&stat));
-    let mut fields = text.split_ascii_whitespace();
-    let is_dead = matches!(fields.next(), Some("Z" | "X") | None);
-    // `starttime` is field 22; the state was field 3.
-    !is_dead && fields.nth(18).and_then(|field| field.parse().ok()) == Some(start)
-}
-
 #[cfg(all(test, not(mp_tqdm_loom)))]
 mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::awaited::tests::known;
+    use crate::awaited::{await_first, awaited_by};
     use crate::file::{Leftover, name_of, open_or_create};
-
-    fn stat_of(pid: u32) -> String {
-        std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it is there")
-    }
-
-    fn known(pid: u32) -> (u32, u64) {
-        let stat = stat_of(pid);
-        let (_, fields) = stat.rsplit_once(')').expect("it has a name");
-        let start = fields.split_whitespace().nth(19).expect("it has a start");
-        (pid, start.parse().expect("it is a number"))
-    }
-
-    #[test]
-    fn a_zombie_and_a_process_of_the_same_pid_live_no_more() {
-        let own = known(std::process::id());
-        assert!(lives(own));
-        assert!(!lives((own.0, own.1 + 1)));
-        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        let pid = child.id();
-        let seen = known(pid);
-        assert!(lives(seen));
-        child.kill().unwrap();
-        while !stat_of(pid).contains(") Z ") {
-            std::thread::yield_now();
-        }
-        assert!(!lives(seen));
-        child.wait().unwrap();
-        assert!(!lives(seen));
-    }
 
     #[test]
     fn a_segment_is_kept_for_a_program_that_lives_and_for_no_other() {
