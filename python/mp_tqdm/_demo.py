@@ -125,7 +125,7 @@ def _held_gil() -> _Tally:
     _say(
         f"sum(range({size:,})) kept all other Python threads waiting "
         f"for {bystander.longest_wait():.2f} s;\n"
-        f"in these the line was drawn {frames} times, and moved by {items:,} items"
+        f"in these {frames} frames were drawn, and the line moved by {items:,} items"
     )
     return tally
 
