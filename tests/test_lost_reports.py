@@ -171,27 +171,77 @@ def test_who_turned_the_bars_off_is_not_told(
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def start_ranks(
+    command: list[str], directory: Path, **changes: str | None
+) -> list[subprocess.Popen[str]]:
+    """Two ranks that wait for a line of ours whenever they have said one."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    places = [programs.rank_variables(directory, rank, 2) for rank in range(2)]
+    return [
+        subprocess.Popen(command, env=programs.environment(**place | changes), text=True, **pipes)
+        for place in places
+    ]
+
+
+def meet(ranks: list[subprocess.Popen[str]]) -> None:
+    """Lets them go on together, once all have said their next line."""
+    for process in ranks:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+    for process in ranks:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+
+
+def said_by(ranks: list[subprocess.Popen[str]]) -> list[str]:
+    """What they warned of, once all are gone."""
+    said = [process.communicate()[1] for process in ranks]
+    assert [process.returncode for process in ranks] == [0, 0]
+    return said
+
+
 def test_of_ranks_the_first_one_says_it_once_for_all(
     program: Callable[..., list[str]], tmp_path: Path
 ) -> None:
     source = """
-        import sys
         from mp_tqdm import report_progress
 
         report_progress(10)
-        print("reported", flush=True)
-        sys.stdin.read()
+        print("here", flush=True)
+        input()
     """
-    command = program(source)
-    ranks = []
-    for rank in range(2):
-        environment = programs.environment(**programs.rank_variables(tmp_path, rank, 2))
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        ranks.append(subprocess.Popen(command, env=environment, text=True, **pipes))
-    for process in ranks:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "reported\n"
-    said = [process.communicate()[1] for process in ranks]
-    assert [process.returncode for process in ranks] == [0, 0]
+    ranks = start_ranks(program(source), tmp_path)
+    meet(ranks)
+    said = said_by(ranks)
     assert SAYS.format("20 items reported by 2 processes") in said[0]
     assert not said[1]
+
+
+# A launcher that names no launch gives the names of an earlier one again.
+@pytest.mark.parametrize("has_name", [True, False])
+def test_what_workers_lost_before_their_ranks_came_is_named_once_where_the_launch_has_a_name(
+    program: Callable[..., list[str]], tmp_path: Path, has_name: bool
+) -> None:
+    source = """
+        import multiprocessing
+        from mp_tqdm import mp_tqdm, report_progress
+
+        if __name__ == "__main__":
+            spawn = multiprocessing.get_context("spawn")
+            worker = spawn.Process(target=report_progress, args=(10,))
+            worker.start()
+            worker.join()
+            print("here", flush=True)
+            input()
+            bar = mp_tqdm(total=2)
+            print("here", flush=True)
+            input()
+    """
+    names = [name for name in programs.rank_variables(tmp_path, 0, 2) if "TORCHELASTIC" in name]
+    ranks = start_ranks(program(source), tmp_path, **dict.fromkeys([] if has_name else names))
+    meet(ranks)
+    meet(ranks)
+    said = said_by(ranks)
+    assert SAYS.format("20 items reported by 2 processes") in said[0] or not has_name
+    assert "".join(said).count("TqdmWarning") == has_name

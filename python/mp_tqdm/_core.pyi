@@ -356,7 +356,7 @@ def attach(
     interactive: bool = False,
     inherit: bool = False,
     first: tuple[int, int] | None = None,
-) -> int | tuple[int, int, str, list[str]]:
+) -> int | tuple[int, int, str, list[str], tuple[int | float, int]]:
     """Attaches this process to a job. Done once in a process, by `mp_tqdm._job.attach`.
 
     Args:
@@ -376,8 +376,9 @@ def attach(
             that came before it: no other job sweeps the segment while that one lives.
 
     Returns:
-        Slot, incarnation, the segment's path (or "memfd" or "private") and why better places were
-        refused; or the id of the process that counts as this rank already.
+        Slot, incarnation, the segment's path (or "memfd" or "private"), why better places were
+        refused, and what was lost, by how many processes, in a leftover that this process replaced;
+        or the id of the process that counts as this rank already.
 
     Raises:
         ValueError: An unknown role.
@@ -402,7 +403,7 @@ def note_pass(path: int, reportable: bool) -> None:
     """
 
 def add_lost(items: _Number, processes: int) -> None:
-    """Notes what this job's processes lost in a segment that is gone."""
+    """Notes what this job's processes lost in a leftover that this process replaced."""
 
 def lost_reports() -> tuple[int | float, int, bool] | None:
     """What the job's processes reported that found no bar, those that ended included.

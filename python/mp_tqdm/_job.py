@@ -35,7 +35,6 @@ def attach(*, follows_workers: bool = False) -> None:
     """
     found, facts = _look()
     _warn_of_others(found)
-    lost = _left_lost(found)
     first = _awaited(found, facts)
     answer = _enter(found, first, follows_workers)
     if isinstance(answer, int):
@@ -44,14 +43,15 @@ def attach(*, follows_workers: bool = False) -> None:
     if isinstance(answer, int):
         message = f"local rank {found.rank} is counted by process {answer} already"
         raise RuntimeError(message)  # noqa: TRY004 - an int is the answer "taken"
-    slot, incarnation, where, refused = answer
+    slot, incarnation, where, refused, lost = answer
     _env.publish(os.environ, found, slot, incarnation)
     global _identity, _place, _refusals
     _identity, _place, _refusals = found, (slot, incarnation, where), refused
     if found.role == "worker":
         # It prints beside the bars of others, and may never open one.
         _redirect.begin_worker()
-    if lost is not None and not follows_workers:
+    # Where a job's name may come again, a leftover is taken for another run's.
+    if lost[0] and found.rule != "environment":
         _core.add_lost(*lost)
     if where in ("memfd", "private"):
         import warnings
@@ -133,25 +133,9 @@ def _is_there(giver: Published) -> bool:
     return False
 
 
-def _left_lost(found: _env.Identity) -> tuple[float, int] | None:
-    """What the workers of this rank lost that ended before it counted anything itself.
-
-    It begins afresh then, with a segment of its own; a program that they noted as theirs goes on in
-    what they left. Where a job's name may come again, what is found is taken for another run's.
-    """
-    if found.role == "worker" or found.rule == "environment":
-        return None
-    path = segment(found.job)
-    seen = None if path is None else _core.observe(path)
-    if not isinstance(seen, dict) or seen["in_use"] or not seen["lost"][0]:
-        return None
-    goes_on = found.role == "root" and seen["awaited_by"] == found.pid
-    return None if goes_on else seen["lost"]
-
-
 def _enter(
     identity: _env.Identity, first: tuple[int, int] | None, follows_workers: bool
-) -> int | tuple[int, int, str, list[str]]:
+) -> int | tuple[int, int, str, list[str], tuple[float, int]]:
     job = job_hash(identity.job)
     inherited = _core.inherited()
     parent = identity.parent

@@ -23,6 +23,7 @@ use crate::awaited;
 use crate::error::Error;
 use crate::layout::{SEGMENT_BYTES, Seen, Tables};
 use crate::locks::Locks;
+use crate::lost::Lost;
 use crate::shm;
 
 /// How often a process tries to attach while others publish and unlink under the same name: at first
@@ -40,6 +41,8 @@ pub(crate) struct Opened {
     pub(crate) created: bool,
     /// Whether it was a leftover, in which this process goes on.
     pub(crate) was_left: bool,
+    /// What was lost in a leftover that this process replaced: nobody else is told.
+    pub(crate) dropped: Lost,
 }
 
 /// What to do with a whole segment of the job that nobody is attached to.
@@ -93,14 +96,16 @@ pub(crate) fn open_or_create(
 ) -> Result<Opened, Error> {
     refuse_network(directory)?;
     let path = directory.join(name_of(job));
+    let mut dropped = Lost::NONE;
     for attempt in 0..ATTACH_TRIES {
         match attach(&path, job, leftover)? {
-            Attempt::Done(opened) => return Ok(opened),
+            Attempt::Done(opened) => return Ok(Opened { dropped, ..opened }),
             Attempt::Missing => {
                 if let Some(opened) = create(directory, &path, job)? {
-                    return Ok(opened);
+                    return Ok(Opened { dropped, ..opened });
                 }
             }
+            Attempt::Replaces(lost) => dropped = lost,
             Attempt::Again if attempt < HASTY_TRIES => std::thread::yield_now(),
             Attempt::Again => std::thread::sleep(Duration::from_millis(1)),
         }
@@ -112,6 +117,8 @@ enum Attempt {
     Done(Opened),
     Missing,
     Again,
+    /// A leftover with these losses is gone; the next try starts afresh.
+    Replaces(Lost),
 }
 
 fn attach(path: &Path, job: u64, leftover: Leftover) -> Result<Attempt, Error> {
@@ -155,10 +162,13 @@ fn attach(path: &Path, job: u64, leftover: Leftover) -> Result<Attempt, Error> {
                 locks,
                 created: false,
                 was_left: is_alone,
+                dropped: Lost::NONE,
             }))
         }
-        // The next try starts afresh.
-        _ if is_alone && unlink_if_alone(path, &locks) => Ok(Attempt::Again),
+        (seen, tables) if is_alone && unlink_if_alone(path, &locks) => {
+            let ours = tables.filter(|_| seen == Seen::Ours);
+            Ok(Attempt::Replaces(ours.map_or(Lost::NONE, Tables::lost)))
+        }
         (Seen::Version(found), _) => Err(Error::Version {
             expected: crate::layout::LAYOUT_VERSION,
             found,
@@ -279,6 +289,7 @@ fn publish(file: OwnedFd, path: &Path, job: u64) -> Result<Option<Opened>, Error
             locks,
             created: true,
             was_left: false,
+            dropped: Lost::NONE,
         })),
         Err(Errno::EEXIST | Errno::ENOENT) => Ok(None),
         Err(errno) => Err(Error::system("publish the segment")(errno)),
@@ -295,6 +306,7 @@ pub(crate) fn create_memfd(job: u64) -> Result<Opened, Error> {
         locks,
         created: true,
         was_left: false,
+        dropped: Lost::NONE,
     })
 }
 

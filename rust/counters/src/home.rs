@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::file::{self, Leftover, Opened};
 use crate::layout::{MAX_PROCESSES, Tables};
 use crate::locks::{LockLiveness, Locks};
+use crate::lost::Lost;
 use crate::process::Role;
 use crate::report::Reporter;
 use crate::shm;
@@ -63,6 +64,9 @@ pub struct Home {
     pub refused: Vec<(PathBuf, Error)>,
     /// Whether the segment is one that others left, and nobody was attached.
     pub was_left: bool,
+    /// What was lost in a leftover of this name that this process replaced. Of all that attach, one
+    /// is told.
+    pub dropped: Lost,
     locks: Option<Locks>,
 }
 
@@ -141,6 +145,7 @@ impl Home {
             locks,
             created: false,
             was_left: false,
+            dropped: Lost::NONE,
         };
         Self::settle(opened, self.rung.clone(), application)
     }
@@ -150,6 +155,7 @@ impl Home {
             tables,
             locks,
             was_left,
+            dropped,
             ..
         } = opened;
         if application.role == Role::Rank {
@@ -164,7 +170,11 @@ impl Home {
             tables.set_first_process((0, 0));
         }
         let home = Self::new(tables, me, rung, application, Some(locks));
-        Ok(Self { was_left, ..home })
+        Ok(Self {
+            was_left,
+            dropped,
+            ..home
+        })
     }
 
     fn settle_without_locks(tables: &'static Tables, application: &Application) -> Self {
@@ -207,6 +217,7 @@ impl Home {
             rung,
             refused: Vec::new(),
             was_left: false,
+            dropped: Lost::NONE,
             locks,
         }
     }

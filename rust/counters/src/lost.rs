@@ -19,6 +19,14 @@ pub struct Lost {
     pub processes: u32,
 }
 
+impl Lost {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        items: Value::ZERO,
+        processes: 0,
+    };
+}
+
 impl Tables {
     /// The cell in which `me` counts what it reports while no bar is open; `None` where all are taken.
     #[must_use]

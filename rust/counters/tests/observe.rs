@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use common::{Killed, Scratch, Watchdog, again, argument, note};
+use common::{Killed, Scratch, Watchdog, again, argument, note, scaled};
 use mp_tqdm_counters::{
     Cell, Home, Liveness, Lost, Observed, Rank, Role, SEGMENT_BYTES, Value, observe,
 };
@@ -24,38 +24,60 @@ fn attach(directory: &Path) -> Home {
     Home::attach(&common::application(directory, JOB, Role::Root)).unwrap()
 }
 
-/// Counts 5 in a bar, loses 3, says so, and leaves when it is told to.
+/// What a job loses.
+const LOST: Lost = Lost {
+    items: Value::Int(3),
+    processes: 1,
+};
+
+/// Attaches, counts or says what was dropped, and leaves when it is told to.
 #[test]
 fn child() {
-    if common::work().is_none() {
-        return;
-    }
+    let Some(work) = common::work() else { return };
     let home = attach(&argument::<PathBuf>(0));
-    let joined = common::open(&home);
-    joined.claimed.cell.add(5);
-    let lost = home
-        .tables
-        .claim_lost(Rank(0), home.me, &home.liveness())
-        .unwrap();
-    lost.cell.add(3);
-    home.tables.note_losers(1);
-    note("counted");
+    match work.as_str() {
+        "count" => count(&home),
+        _ => note(format_args!("{:?}", home.dropped)),
+    }
     std::io::stdin().read_line(&mut String::new()).unwrap();
     home.leave();
     std::process::exit(0);
 }
 
+/// Counts 5 in a bar, loses [`LOST`], and says so.
+fn count(home: &Home) {
+    let joined = common::open(home);
+    joined.claimed.cell.add(5);
+    let lost = home
+        .tables
+        .claim_lost(Rank(0), home.me, &home.liveness())
+        .unwrap();
+    lost.cell.add_value(LOST.items);
+    home.tables.note_losers(LOST.processes);
+    note("counted");
+}
+
+/// A process of the job in this directory.
+fn start(work: &str, scratch: &Scratch) -> Killed {
+    let mut command = again(work, &[&scratch.0.display()]);
+    command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    Killed(command.spawn().unwrap())
+}
+
+/// The first line that it says.
+fn said(process: &mut Killed) -> String {
+    let mut said = String::new();
+    let mut errors = BufReader::new(process.0.stderr.take().unwrap());
+    errors.read_line(&mut said).unwrap();
+    said
+}
+
 /// A job of one process, and the path of its segment.
 fn job(scratch: &Scratch) -> (Killed, PathBuf) {
-    let mut command = again("count", &[&scratch.0.display()]);
-    command.stdin(Stdio::piped()).stderr(Stdio::piped());
-    let mut process = command.spawn().unwrap();
-    let mut said = String::new();
-    let mut errors = BufReader::new(process.stderr.take().unwrap());
-    errors.read_line(&mut said).unwrap();
-    assert_eq!(said, "counted\n");
+    let mut process = start("count", scratch);
+    assert_eq!(said(&mut process), "counted\n");
     let path = scratch.0.join(&scratch.names()[0]);
-    (Killed(process), path)
+    (process, path)
 }
 
 fn counted(seen: &Observed) -> i64 {
@@ -85,11 +107,7 @@ fn what_a_living_job_counts_is_seen_and_its_last_process_out_takes_the_file() {
     let seen = observe(&path).unwrap();
     assert_eq!((counted(&seen), alive(&seen)), (5, vec![true]));
     assert!(seen.is_in_use());
-    let lost = Lost {
-        items: Value::Int(3),
-        processes: 1,
-    };
-    assert_eq!(seen.tables.lost(), lost);
+    assert_eq!(seen.tables.lost(), LOST);
     // The observer still has the file open, and is no reason to leave it.
     process.0.stdin.take().unwrap().write_all(b"\n").unwrap();
     assert!(process.0.wait().unwrap().success());
@@ -106,6 +124,20 @@ fn what_a_killed_job_left_is_seen_to_be_in_nobodys_use() {
     let seen = observe(&path).unwrap();
     assert_eq!((counted(&seen), alive(&seen)), (5, vec![false]));
     assert!(!seen.is_in_use());
+}
+
+#[test]
+fn what_a_leftover_lost_is_told_to_one_of_those_that_replace_it() {
+    let _watchdog = Watchdog::new(Duration::from_secs(60));
+    for _ in 0..scaled(5) {
+        let scratch = Scratch::new("observe-replaced");
+        job(&scratch).0.kill();
+        let mut all: Vec<_> = (0..4).map(|_| start("attach", &scratch)).collect();
+        let mut told: Vec<_> = all.iter_mut().map(said).collect();
+        told.sort();
+        let expected = [Lost::NONE, Lost::NONE, Lost::NONE, LOST];
+        assert_eq!(told, expected.map(|lost| format!("{lost:?}\n")));
+    }
 }
 
 #[test]

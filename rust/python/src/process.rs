@@ -317,7 +317,17 @@ pub(crate) fn attach(
         .iter()
         .map(|(path, error)| format!("{}: {error}", path.display()))
         .collect();
-    let answer = (home.me.slot.0, home.me.incarnation.0, place, refusals);
+    let dropped = (
+        number::to_python(py, home.dropped.items)?,
+        home.dropped.processes,
+    );
+    let answer = (
+        home.me.slot.0,
+        home.me.incarnation.0,
+        place,
+        refusals,
+        dropped,
+    );
     let (local_world, world, node, nodes) = world;
     settle(
         home,
@@ -349,7 +359,7 @@ pub(crate) fn note_pass(py: Python<'_>, path: u64, reportable: bool) -> PyResult
     Ok(())
 }
 
-/// Notes what this job lost in a segment that is gone.
+/// Notes what this job lost in a leftover that this process replaced.
 #[pyfunction]
 pub(crate) fn add_lost(items: &Bound<'_, PyAny>, processes: u32) -> PyResult<()> {
     if let Some(process) = hot::process()
