@@ -31,6 +31,7 @@ mod sweep;
 pub mod sync;
 mod tag;
 mod text;
+mod trust;
 mod value;
 
 pub use bar::{

@@ -11,6 +11,7 @@ use crate::layout::{LAYOUT_VERSION, Seen, Tables};
 use crate::locks::{LockLiveness, Locks};
 use crate::shm;
 use crate::tag::ProcessId;
+use crate::trust::open_to_look;
 
 /// A segment as it was at one moment, and who is alive now.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub struct Observed {
 pub fn observe(path: &Path) -> Result<Observed, Error> {
     let name = path.file_name().and_then(|name| name.to_str());
     let job = name.and_then(file::job_of).ok_or(Error::Corrupt)?;
-    let locks = Locks::new(file::open_to_look(path)?)?;
+    let locks = Locks::new(open_to_look(path)?)?;
     let file = locks.file().try_clone().map_err(|_| Error::Contended)?;
     let tables = shm::copy_file(&File::from(file))?;
     match tables.inspect(job) {

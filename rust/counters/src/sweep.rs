@@ -7,8 +7,9 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, lstat};
 
 use crate::awaited::is_awaited;
-use crate::file::{check, is_whole, leads_to, prefix, private_prefix, unlink_if};
+use crate::file::{prefix, private_prefix, unlink_if};
 use crate::locks::Locks;
+use crate::trust::{check, is_whole, leads_to};
 
 /// Removes the segments in `directory` that nobody is attached to or will come to.
 pub(crate) fn sweep(directory: &Path, own: &Locks) {
