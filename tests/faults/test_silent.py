@@ -61,6 +61,38 @@ def test_a_rank_that_hangs_is_named_with_its_count_and_seconds(
 
 
 @pytest.mark.faults("F9")
+def test_a_rank_that_hangs_when_the_others_are_nearly_through_is_named(
+    program: Program, tmp_path: Path
+) -> None:
+    # The line of all is open as long as rank 0 has it open.
+    command = program("""
+        import time
+        from mp_tqdm import mp_tqdm
+        from steps import rank, stop
+
+        with mp_tqdm(total=40, desc="train") as bar:
+            stop("open")
+            while bar.n < 40:
+                bar.update()
+                time.sleep(0.01)
+                if rank == 0 and bar.n == 20:
+                    stop("end")
+        stop("end")
+    """)
+    with Terminal(columns=140) as terminal, Ranks(tmp_path, command, 3, terminal) as ranks:
+        ranks.pass_by("open")
+        ranks.arrive("end")
+        terminal.wait_for(
+            lambda screen: re.search(r"train: .*, rank 0 silent for \d+s at 20\b", screen.text())
+        )
+        assert not re.search("rank [12] silent", terminal.text())
+        ranks.go("end")
+        assert terminal.wait() == 0
+        assert "silent" not in terminal.text()
+        assert "| 40/40 [" in terminal.text()
+
+
+@pytest.mark.faults("F9")
 def test_ranks_that_wait_for_one_that_works_elsewhere_are_not_silent(
     program: Program, tmp_path: Path
 ) -> None:

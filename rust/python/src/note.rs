@@ -95,6 +95,8 @@ impl Notes {
             .iter()
             .filter_map(|share| self.paces.get(&(id, share.rank)));
         let they_go_on = here.clone().any(|pace| pace.rate(now_s).is_some());
+        // What is left of a counter of the job is nobody's part.
+        let are_through = reduction != Reduction::Job && self.are_through(id, ranks, now_s);
         let moved_s = here
             .map(|pace| pace.moved_s)
             .fold(f64::NEG_INFINITY, f64::max);
@@ -110,12 +112,14 @@ impl Notes {
                 }
                 let still_s = self.still_s(share.rank, now_s);
                 let pace = self.paces.get_mut(&(id, share.rank))?;
-                let has_fallen_back =
-                    pace.was_passed(best, they_go_on, now_s) && moved_s - pace.moved_s >= AHEAD_S;
+                let is_behind = best > n;
+                let is_passed = are_through || they_go_on && best > pace.best;
+                let has_fallen_back = pace.was_passed(is_passed, now_s)
+                    && (are_through || is_behind && moved_s - pace.moved_s >= AHEAD_S);
                 // All wait, one step ahead of it, and it is no rank at work in another bar that they
                 // wait for.
-                let is_waited_for = nobody_moves && pace.best <= n;
-                let was_passed = best > n && (has_fallen_back || is_waited_for);
+                let is_waited_for = is_behind && nobody_moves && pace.best <= n;
+                let was_passed = has_fallen_back || is_waited_for;
                 // Of a counter of the job a rank may only be the one that shows it.
                 let has_part = reduction != Reduction::Job || share.n != share.initial;
                 if is_at_work(share) && has_part && was_passed && still_s >= SILENT_S {
@@ -124,6 +128,18 @@ impl Notes {
                 (slow == Some(share.rank)).then(|| format!("rank {rank} slow at {n}"))
             })
             .collect()
+    }
+
+    /// Whether some ranks are through with the bar, and of the others, which they may wait for, none
+    /// goes on.
+    fn are_through(&self, id: BarId, ranks: &[RankShare], now_s: f64) -> bool {
+        let alive = || ranks.iter().filter(|share| share.opened && !share.dead);
+        let goes_on = |share: &RankShare| {
+            let pace = self.paces.get(&(id, share.rank));
+            pace.is_some_and(|pace| pace.rate(now_s).is_some())
+        };
+        alive().any(|share| !is_at_work(share))
+            && !alive().any(|share| is_at_work(share) && goes_on(share))
     }
 
     /// For how long a rank has counted in no bar.
@@ -353,6 +369,39 @@ mod tests {
     #[test]
     fn a_rank_that_is_through_is_neither_silent_nor_slow() {
         let said = said(20, &[100, 10_000, 10_000], |_, _| 40);
+        assert_eq!(words(&said), [""; 0]);
+    }
+
+    #[test]
+    fn a_rank_that_stops_when_the_others_are_nearly_through_is_silent() {
+        // The one that is through first has less to do, and is not as far.
+        for totals in [[200, 200, 200], [150, 200, 500]] {
+            let said = said(30, &totals, |rank, second| match rank {
+                2 if second >= 4 => 0,
+                _ => 40,
+            });
+            assert_eq!(words(&said[..9]), [""; 0]);
+            assert_eq!(said[14].1, ["rank 2 silent for 10s at 156"], "{totals:?}");
+            assert_eq!(words(&said[14..]), vec!["rank 2 silent"; 17]);
+        }
+    }
+
+    #[test]
+    fn the_last_rank_is_not_silent_while_it_goes_on_nor_where_it_takes_long_for_an_item() {
+        let steady = said(60, &[100, 2000], |_, _| 40);
+        assert_eq!(words(&steady), [""; 0]);
+        let every = said(120, &[8, 1000], |_, second| i64::from(second % 7 == 6));
+        assert_eq!(words(&every), [""; 0]);
+    }
+
+    #[test]
+    fn the_last_to_count_after_a_wait_of_all_before_the_end_is_not_silent() {
+        let said = said(60, &[100; 3], |rank, second| match second {
+            0..2 => 40,
+            20 => 20 * i64::from(rank != 1),
+            22 => 20 * i64::from(rank == 1),
+            _ => 0,
+        });
         assert_eq!(words(&said), [""; 0]);
     }
 

@@ -28,7 +28,7 @@ pub(crate) struct Pace {
     pub(crate) moved_s: f64,
     /// The highest count of any rank then.
     pub(crate) best: f64,
-    /// Since when the others have been going on ahead of it.
+    /// Since when the others have been going on ahead of it, or been through.
     passed_s: Option<f64>,
     estimator: Estimator,
     /// Since when it has been falling behind.
@@ -61,11 +61,11 @@ impl Pace {
         (self.n, self.moved_s, self.best) = (n, now_s, best);
     }
 
-    /// Takes note whether the others are going on, and says whether they have for so long that it is
-    /// silent. They are not while all wait: then somebody will be the first to go on, and somebody the
-    /// last.
-    pub(crate) fn was_passed(&mut self, best: f64, they_go_on: bool, now_s: f64) -> bool {
-        self.passed_s = (they_go_on && best > self.best).then(|| self.passed_s.unwrap_or(now_s));
+    /// Takes note whether the others are going on ahead of it, and says whether they have for so long
+    /// that it is silent. They are not while all wait: then somebody will be the first to go on, and
+    /// somebody the last.
+    pub(crate) fn was_passed(&mut self, is_passed: bool, now_s: f64) -> bool {
+        self.passed_s = is_passed.then(|| self.passed_s.unwrap_or(now_s));
         self.passed_s
             .is_some_and(|passed_s| now_s - passed_s >= SILENT_S)
     }
