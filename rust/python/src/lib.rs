@@ -24,6 +24,7 @@ mod receipt;
 mod report;
 mod scene;
 mod shown;
+mod silent;
 mod stage;
 mod stall;
 mod style;

@@ -8,13 +8,11 @@ use crate::group::Group;
 use crate::line::seconds;
 use crate::pace::{self, Pace};
 use crate::process::Process;
+use crate::silent::{Standing, best_of, is_at_work};
 
-/// A rank that the others passed is called silent after this long.
-pub(crate) const SILENT_S: f64 = 5.0;
-/// The others went on without a rank if one of them counted this long after it.
-const AHEAD_S: f64 = SILENT_S / 2.0;
 /// Ranks that are not there this long after a bar opened are called out of sight.
 const UNSEEN_S: f64 = 5.0;
+
 /// What is remembered of each rank from frame to frame.
 #[derive(Default)]
 pub(crate) struct Notes {
@@ -76,10 +74,7 @@ impl Notes {
         ranks: &[RankShare],
         now_s: f64,
     ) -> Vec<String> {
-        let best = ranks
-            .iter()
-            .map(|share| share.n.as_f64())
-            .fold(f64::NEG_INFINITY, f64::max);
+        let best = best_of(ranks);
         for share in ranks.iter().filter(|share| share.opened) {
             let n = share.n.as_f64();
             let pace = self.paces.entry((id, share.rank));
@@ -91,17 +86,9 @@ impl Notes {
             .filter_map(|share| Some((share.rank, share.total?.as_f64())))
             .collect();
         let slow = pace::slow(&mut self.paces, id, &totals, now_s);
-        let here = ranks
-            .iter()
-            .filter_map(|share| self.paces.get(&(id, share.rank)));
-        let they_go_on = here.clone().any(|pace| pace.rate(now_s).is_some());
-        // What is left of a counter of the job is nobody's part.
-        let are_through = reduction != Reduction::Job && self.are_through(id, ranks, now_s);
-        let moved_s = here
-            .map(|pace| pace.moved_s)
-            .fold(f64::NEG_INFINITY, f64::max);
-        let mut open = ranks.iter().filter(|share| share.open);
-        let nobody_moves = open.all(|share| self.still_s(share.rank, now_s) >= SILENT_S);
+        let pace_of = |rank| self.paces.get(&(id, rank));
+        let still_s = |rank| self.still_s(rank, now_s);
+        let standing = Standing::of(reduction, ranks, pace_of, still_s, now_s);
         ranks
             .iter()
             .filter(|share| share.opened)
@@ -112,34 +99,12 @@ impl Notes {
                 }
                 let still_s = self.still_s(share.rank, now_s);
                 let pace = self.paces.get_mut(&(id, share.rank))?;
-                let is_behind = best > n;
-                let is_passed = are_through || they_go_on && best > pace.best;
-                let has_fallen_back = pace.was_passed(is_passed, now_s)
-                    && (are_through || is_behind && moved_s - pace.moved_s >= AHEAD_S);
-                // All wait, one step ahead of it, and it is no rank at work in another bar that they
-                // wait for.
-                let is_waited_for = is_behind && nobody_moves && pace.best <= n;
-                let was_passed = has_fallen_back || is_waited_for;
-                // Of a counter of the job a rank may only be the one that shows it.
-                let has_part = reduction != Reduction::Job || share.n != share.initial;
-                if is_at_work(share) && has_part && was_passed && still_s >= SILENT_S {
+                if standing.is_silent(share, pace, still_s) {
                     return Some(format!("rank {rank} silent for {still_s:.0}s at {n}"));
                 }
                 (slow == Some(share.rank)).then(|| format!("rank {rank} slow at {n}"))
             })
             .collect()
-    }
-
-    /// Whether some ranks are through with the bar, and of the others, which they may wait for, none
-    /// goes on.
-    fn are_through(&self, id: BarId, ranks: &[RankShare], now_s: f64) -> bool {
-        let alive = || ranks.iter().filter(|share| share.opened && !share.dead);
-        let goes_on = |share: &RankShare| {
-            let pace = self.paces.get(&(id, share.rank));
-            pace.is_some_and(|pace| pace.rate(now_s).is_some())
-        };
-        alive().any(|share| !is_at_work(share))
-            && !alive().any(|share| is_at_work(share) && goes_on(share))
     }
 
     /// For how long a rank has counted in no bar.
@@ -174,14 +139,6 @@ fn seen_without_the_first(process: &Process, line: &Combined) -> Option<usize> {
     let is_first_here =
         attached.contains(&Rank(0)) || line.ranks.iter().any(|share| share.rank == Rank(0));
     (!is_first_here && attached.len() * 2 <= expected).then_some(attached.len())
-}
-
-/// Whether the rank has the bar open, and something left to do in it.
-fn is_at_work(share: &RankShare) -> bool {
-    let is_done = share
-        .total
-        .is_some_and(|total| share.n.as_f64() >= total.as_f64());
-    share.opened && share.open && !is_done
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use mp_tqdm_counters::{BarId, Rank, RankShare};
 use mp_tqdm_render::Estimator;
 
 use crate::line::seconds;
-use crate::note::SILENT_S;
+use crate::silent::SILENT_S;
 
 /// A rank is slow at less than this part of the others' rate, and no more above that one. (The gap
 /// keeps the word from coming and going.)

@@ -1,0 +1,91 @@
+//! Which ranks of a bar are silent: the others went on without them, or wait for them.
+
+use mp_tqdm_counters::{Rank, RankShare, Reduction};
+
+use crate::pace::Pace;
+
+/// A rank that the others passed is called silent after this long.
+pub(crate) const SILENT_S: f64 = 5.0;
+/// The others went on without a rank if one of them counted this long after it.
+const AHEAD_S: f64 = SILENT_S / 2.0;
+
+/// How the ranks of a bar stand to each other in one frame.
+pub(crate) struct Standing {
+    now_s: f64,
+    is_of_job: bool,
+    /// The highest count of any rank.
+    best: f64,
+    /// When one of them counted last.
+    moved_s: f64,
+    they_go_on: bool,
+    /// Some are through with the bar, and of the others, which they may wait for, none goes on.
+    are_through: bool,
+    /// None that has the bar open counts in whatever bar.
+    nobody_moves: bool,
+}
+
+impl Standing {
+    /// Of the shares of a bar, what is known of each rank's pace in it, and for how many seconds a rank
+    /// has counted in no bar.
+    pub(crate) fn of<'a>(
+        reduction: Reduction,
+        ranks: &[RankShare],
+        pace_of: impl Fn(Rank) -> Option<&'a Pace>,
+        still_s: impl Fn(Rank) -> f64,
+        now_s: f64,
+    ) -> Self {
+        let goes_on = |share: &RankShare| {
+            let pace = pace_of(share.rank);
+            pace.is_some_and(|pace| pace.rate(now_s).is_some())
+        };
+        let alive = || ranks.iter().filter(|share| share.opened && !share.dead);
+        let mut at_work = alive().filter(|share| is_at_work(share));
+        let is_of_job = reduction == Reduction::Job;
+        Self {
+            now_s,
+            is_of_job,
+            best: best_of(ranks),
+            moved_s: ranks
+                .iter()
+                .filter_map(|share| Some(pace_of(share.rank)?.moved_s))
+                .fold(f64::NEG_INFINITY, f64::max),
+            they_go_on: ranks.iter().any(goes_on),
+            // What is left of a counter of the job is nobody's part.
+            are_through: !is_of_job
+                && !at_work.any(goes_on)
+                && alive().any(|share| !is_at_work(share)),
+            nobody_moves: ranks
+                .iter()
+                .filter(|share| share.open)
+                .all(|share| still_s(share.rank) >= SILENT_S),
+        }
+    }
+
+    /// Whether a rank is silent that has counted in no bar for `still_s`; asked of each in each frame.
+    pub(crate) fn is_silent(&self, share: &RankShare, pace: &mut Pace, still_s: f64) -> bool {
+        let n = share.n.as_f64();
+        let is_behind = self.best > n;
+        let is_passed = self.are_through || self.they_go_on && self.best > pace.best;
+        let has_fallen_back = pace.was_passed(is_passed, self.now_s)
+            && (self.are_through || is_behind && self.moved_s - pace.moved_s >= AHEAD_S);
+        // All wait, one step ahead of it, and it is no rank at work in another bar that they wait for.
+        let is_waited_for = is_behind && self.nobody_moves && pace.best <= n;
+        // Of a counter of the job a rank may only be the one that shows it.
+        let has_part = !self.is_of_job || share.n != share.initial;
+        is_at_work(share) && has_part && (has_fallen_back || is_waited_for) && still_s >= SILENT_S
+    }
+}
+
+/// The highest count of any rank.
+pub(crate) fn best_of(ranks: &[RankShare]) -> f64 {
+    let counts = ranks.iter().map(|share| share.n.as_f64());
+    counts.fold(f64::NEG_INFINITY, f64::max)
+}
+
+/// Whether the rank has the bar open, and something left to do in it.
+pub(crate) fn is_at_work(share: &RankShare) -> bool {
+    let is_done = share
+        .total
+        .is_some_and(|total| share.n.as_f64() >= total.as_f64());
+    share.opened && share.open && !is_done
+}
