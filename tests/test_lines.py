@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support import programs
+from support.terminal import Terminal
 
 Program = Callable[..., list[str]]
 
@@ -97,6 +98,45 @@ def test_a_file_gets_what_a_pipe_gets(program: Program, tmp_path: Path) -> None:
     first, bar, last = log.read_text(encoding="utf-8").splitlines()
     assert (first, last) == ("before", "after")
     assert "| 10/10 [" in bar
+
+
+ON_A_TERMINAL = """
+    import time
+    from mp_tqdm import mp_tqdm
+    for _ in mp_tqdm(range(2), desc="outer", colour="red", mininterval=0.02):
+        with mp_tqdm(total=10, desc="inner", mininterval=0.02) as bar:
+            bar.update(10)
+            # A line is due: it is out once a frame was drawn that began after this.
+            frames = bar._native.job_frames
+            while bar._native.job_frames < frames + 3:
+                time.sleep(0.01)
+            print("print")
+"""
+
+
+@pytest.mark.parametrize("mode", ["lines", "json"])
+def test_a_terminal_gets_nothing_but_whole_lines_where_they_are_asked_for(
+    program: Program, terminal: Terminal, mode: str
+) -> None:
+    env = programs.environment(MP_TQDM_MODE=mode)
+    terminal.start(program(ON_A_TERMINAL), env=env)
+    assert terminal.wait() == 0, terminal.text()
+    # The kernel puts a CR before each LF.
+    text = terminal.output().decode().replace("\r\n", "\n")
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text), text
+    assert text.endswith("\n")
+    lines = text.splitlines()
+    assert lines.count("print") == 2
+    bars = [line for line in lines if line != "print"]
+    if mode == "json":
+        ended = [(one["desc"], one["n"]) for one in map(json.loads, bars) if one["ended"]]
+        assert ended == [("inner", 10), ("inner", 10), ("outer", 2)]
+    else:
+        whole = r"(inner|outer): +\d+%\|[^|]{10}\| \d+/\d+ \[[^]]*\]"
+        assert all(re.fullmatch(rf"{whole}(  {whole})?", line) for line in bars), text
+        assert "inner: 100%" in bars[-2]
+        assert "outer: 100%" in bars[-1]
+    assert len(bars) > 3, text
 
 
 @pytest.mark.parametrize(
