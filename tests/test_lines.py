@@ -200,7 +200,7 @@ def test_json_is_one_object_a_line(program: Program) -> None:
     objects = [json.loads(line) for line in text.splitlines()]
     assert {tuple(one) for one in objects} == {
         ("desc", "n", "total", "fraction", "elapsed_s", "remaining_s", "rate", "unit", "postfix",
-         "note", "ended"),
+         "note", "ended", "failed"),
     }  # fmt: skip
     assert [(one["desc"], one["n"]) for one in objects if one["ended"]] == [
         *[('in "ner', 10)] * 2,
@@ -211,6 +211,7 @@ def test_json_is_one_object_a_line(program: Program) -> None:
     assert (inner["total"], inner["fraction"], inner["unit"], inner["note"]) == (10, 1, "it", "")
     assert inner["rate"] > 0 < inner["elapsed_s"]
     assert any(not one["ended"] for one in objects)
+    assert not any(one["failed"] for one in objects)
 
 
 @pytest.mark.parametrize(

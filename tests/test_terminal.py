@@ -132,32 +132,6 @@ def test_the_lines_that_stay_are_those_that_tqdm_leaves(source: str, program: Pr
     assert shown_by(source, "mp_tqdm", program) == shown_by(source, "tqdm", program)
 
 
-ENDS = {
-    "an exception in a loop": ("for _ in mp_tqdm(range(9)): 1 / 0", True),
-    "an exception of the iterable": (
-        "for _ in mp_tqdm((1 / n for n in (1, 0)), total=2): pass",
-        True,
-    ),
-    "an exception in a block": ("with mp_tqdm(total=9) as bar: bar.update(); 1 / 0", True),
-    "an interrupt": ("for _ in mp_tqdm(range(9)): raise KeyboardInterrupt", True),
-    "a break": ("for _ in mp_tqdm(range(9)): break", False),
-    "a return": ("(lambda: next(iter(mp_tqdm(range(9)))))()", False),
-    "sys.exit": ("for _ in mp_tqdm(range(9)): sys.exit()", False),
-    "the end of a generator": ("next(n for n in mp_tqdm(range(9)))", False),
-    "the end": ("for _ in mp_tqdm(iter([1]), total=1): pass", False),
-}
-
-
-@pytest.mark.parametrize(("source", "is_red"), ENDS.values(), ids=ENDS)
-def test_a_bar_that_an_exception_ended_is_red(
-    terminal: Terminal, program: Program, source: str, is_red: bool
-) -> None:
-    terminal.start(program(f"import sys\nfrom mp_tqdm import mp_tqdm\n{source}\n"))
-    terminal.wait()
-    assert (b"\x1b[31m" in terminal.output()) == is_red
-    assert any(re.search(r"(it/s|s/it)\]", line) for line in terminal.lines()), terminal.text()
-
-
 def test_nested_bars_stand_below_each_other(terminal: Terminal, program: Program) -> None:
     terminal.start(
         program("""

@@ -324,7 +324,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         return self
 
     def __exit__(self, kind: object, value: object, traceback: object) -> None:
-        """Closes the bar; one that an exception ended is red where there are colours."""
+        """Closes the bar; one that an exception ended is red, or says so without colours."""
         if isinstance(value, (Exception, KeyboardInterrupt)) and self._native is not None:
             self._native.fail()
         try:

@@ -321,7 +321,7 @@ class Bar:
         """
 
     def fail(self) -> None:
-        """Says that an exception ended the work: where there are colours, the last line is red."""
+        """Says that an exception ended the work: the last line is red, or says `failed`."""
 
     @property
     def has_failed(self) -> bool:

@@ -1,10 +1,9 @@
 //! The end of a bar: its last line where this process draws, its place for the next one.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mp_tqdm_counters::BY_WORKERS;
-use mp_tqdm_render::{Ended, Style, monotonic};
+use mp_tqdm_render::{Ended, monotonic};
 
 use crate::bar::BarCore;
 use crate::process::Process;
@@ -68,12 +67,7 @@ impl Farewell {
         }
         for row in &mut rows {
             row.ended = Some(if keep { Ended::Keep } else { Ended::Erase });
-            if has_failed {
-                row.style = Arc::new(Style {
-                    colour: Some("red".to_owned()),
-                    ..Style::clone(&row.style)
-                });
-            }
+            row.has_failed = has_failed;
         }
         let output = shared.local.get(&id).map(|local| local.output);
         shared.closing.insert(id);

@@ -36,7 +36,7 @@ pub(crate) struct Bar {
     spec: Option<Spec>,
     /// The keywords of the last `keep_postfix`, until another postfix is set.
     kept: Mutex<Option<Py<PyDict>>>,
-    /// 1 once an exception ended the work: the last line is red.
+    /// 1 once an exception ended the work: the last line is red, or says so.
     failed: AtomicU32,
     /// What the ranks had done when the bar closed here.
     last_shares: Mutex<Option<Vec<Share>>>,

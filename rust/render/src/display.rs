@@ -169,6 +169,7 @@ impl Display {
             Some(cols) => Room::Columns {
                 cols,
                 rows: u32::from(Size::UNKNOWN.rows),
+                has_colours: true,
             },
             None => Room::Log,
         };
@@ -182,6 +183,7 @@ fn draw_terminal(output: &mut Output, tracks: &mut Tracks, now_s: f64, rows: &[&
     let room = Room::Columns {
         cols,
         rows: u32::from(size.rows),
+        has_colours: output.has_colours(),
     };
     let mut live = Vec::new();
     for row in rows {

@@ -44,7 +44,8 @@ pub(crate) fn object(row: &Row, now_s: f64, rate: Option<f64>) -> String {
     push_postfix(&mut object, &row.postfix);
     object.push_str(", \"note\": ");
     push_text(&mut object, &clean(&row.note));
-    let _ = write!(object, ", \"ended\": {}}}", row.ended.is_some());
+    let (ended, failed) = (row.ended.is_some(), row.has_failed);
+    let _ = write!(object, ", \"ended\": {ended}, \"failed\": {failed}}}");
     object
 }
 
@@ -114,7 +115,7 @@ mod tests {
     fn every_object_has_the_same_keys() {
         assert_eq!(
             object(&row(), 104.0, None),
-            r#"{"desc": "tra\"in\\", "n": 2, "total": 8, "fraction": 0.25, "elapsed_s": 4, "remaining_s": 12, "rate": 0.5, "unit": "it", "postfix": null, "note": "", "ended": false}"#
+            r#"{"desc": "tra\"in\\", "n": 2, "total": 8, "fraction": 0.25, "elapsed_s": 4, "remaining_s": 12, "rate": 0.5, "unit": "it", "postfix": null, "note": "", "ended": false, "failed": false}"#
         );
         let unknown = Row {
             total: None,
@@ -124,11 +125,12 @@ mod tests {
                 ("c".to_owned(), Value::Float(f64::NAN)),
             ]),
             ended: Some(Ended::Keep),
+            has_failed: true,
             ..row()
         };
         assert_eq!(
             object(&unknown, 100.0, None),
-            r#"{"desc": "tra\"in\\", "n": 2, "total": null, "fraction": null, "elapsed_s": 0, "remaining_s": null, "rate": null, "unit": "it", "postfix": {"a\u000a": 0.1, "b": "x", "c": null}, "note": "", "ended": true}"#
+            r#"{"desc": "tra\"in\\", "n": 2, "total": null, "fraction": null, "elapsed_s": 0, "remaining_s": null, "rate": null, "unit": "it", "postfix": {"a\u000a": 0.1, "b": "x", "c": null}, "note": "", "ended": true, "failed": true}"#
         );
     }
 }

@@ -75,6 +75,10 @@ impl Output {
         }
     }
 
+    pub(crate) fn has_colours(&self) -> bool {
+        self.has_colours
+    }
+
     /// A line as this output may show it.
     pub(crate) fn coloured(&self, line: String) -> String {
         if self.has_colours { line } else { clean(&line) }

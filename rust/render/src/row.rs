@@ -101,6 +101,8 @@ pub struct Row {
     pub is_still: bool,
     /// Set in the one frame that shows the bar's end.
     pub ended: Option<Ended>,
+    /// Whether an exception ended it: its line is red, or says so where there are no colours.
+    pub has_failed: bool,
     /// The seconds it took, once it has ended; `None` counts them to the frame.
     pub elapsed_s: Option<f64>,
 }
@@ -109,7 +111,11 @@ pub struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
     /// A terminal: no line is wider than this, none is drawn on 0 columns.
-    Columns { cols: u32, rows: u32 },
+    Columns {
+        cols: u32,
+        rows: u32,
+        has_colours: bool,
+    },
     /// A log: ten cells of bar, no limit, no colours.
     Log,
     /// A log that programs read: an object.
@@ -135,6 +141,7 @@ impl Row {
             note: String::new(),
             is_still: false,
             ended: None,
+            has_failed: false,
             elapsed_s: None,
         }
     }
@@ -149,22 +156,44 @@ impl Row {
         self.elapsed_s(now_s) < self.style.delay_s
     }
 
+    /// What stands behind the postfix. A failure comes first: a narrow terminal cuts the end.
+    fn remarks(&self, has_colours: bool) -> String {
+        let mark = if self.has_failed && !has_colours {
+            "failed"
+        } else {
+            ""
+        };
+        let mut remarks = vec![mark, &self.note];
+        remarks.retain(|remark| !remark.is_empty());
+        clean(&remarks.join(", "))
+    }
+
     /// The line of this bar. A `rate` of `None` is the average since the start; the row's own goes
     /// before it.
     pub(crate) fn line(&self, now_s: f64, rate: Option<f64>, room: Room) -> String {
         let style = &*self.style;
         let rate = self.rate.or(rate);
-        let (limit, nrows) = match room {
+        let (limit, nrows, has_colours) = match room {
             Room::Columns { cols: 0, .. } => return String::new(),
-            Room::Columns { cols, rows } => (Some(cols), Some(rows)),
-            Room::Log => (None, None),
+            Room::Columns {
+                cols,
+                rows,
+                has_colours,
+            } => (Some(cols), Some(rows), has_colours),
+            Room::Log => (None, None, false),
             Room::Json => return object(self, now_s, rate),
         };
         let ncols = match (style.ncols, limit) {
             (Some(asked), Some(limit)) => Some(asked.min(limit)),
             (asked, limit) => asked.or(limit),
         };
-        let (desc, postfix, note) = (clean(&self.desc), self.postfix.text(), clean(&self.note));
+        let (desc, postfix) = (clean(&self.desc), self.postfix.text());
+        let note = self.remarks(has_colours);
+        let colour = if self.has_failed {
+            Some("red")
+        } else {
+            style.colour.as_deref()
+        };
         let meter = Meter {
             n: self.n,
             total: self.total,
@@ -180,7 +209,7 @@ impl Row {
             postfix: MeterPostfix::Joined(&postfix),
             unit_divisor: style.unit_divisor,
             initial: self.initial,
-            colour: style.colour.as_deref(),
+            colour,
             fraction: self.fraction,
             remaining_s: self.remaining_s,
             note: Some(&note),
@@ -216,7 +245,11 @@ mod tests {
     }
 
     fn columns(cols: u32) -> Room {
-        Room::Columns { cols, rows: 23 }
+        Room::Columns {
+            cols,
+            rows: 23,
+            has_colours: true,
+        }
     }
 
     #[test]
@@ -278,6 +311,35 @@ mod tests {
                 .line(999.0, None, Room::Log)
                 .contains("[00:02<00:02,  2.50it/s]")
         );
+    }
+
+    #[test]
+    fn a_failure_is_red_or_said() {
+        let failed = Row {
+            has_failed: true,
+            note: "4 processes".to_owned(),
+            ..row()
+        };
+        let plain = Room::Columns {
+            cols: 90,
+            rows: 23,
+            has_colours: false,
+        };
+        let line = |row: &Row, room| row.line(104.0, None, room);
+        let red = line(&failed, columns(90));
+        assert!(
+            red.contains("|\x1b[31m█") && !red.contains("failed"),
+            "{red:?}"
+        );
+        // A terminal without colours takes those of the line out.
+        for said in [clean(&line(&failed, plain)), line(&failed, Room::Log)] {
+            assert!(said.ends_with("it/s, failed, 4 processes]"), "{said:?}");
+        }
+        let bare = Row {
+            note: String::new(),
+            ..failed
+        };
+        assert!(line(&bare, Room::Log).ends_with("it/s, failed]"));
     }
 
     #[test]
