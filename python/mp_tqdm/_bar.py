@@ -162,7 +162,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             ascii = not _streams.supports_unicode(file)
         # There is no `sys.stderr` where descriptor 2 was closed before the interpreter started.
         mode = _streams.mode()
-        is_off = file is None or mode == "off"
+        is_off = file is None or mode == "off" or _streams.is_lost(file)
         # A subclass that draws in its own way, or has a screen of its own, draws wherever it is.
         descriptor = None if is_off or self._is_hooked or gui else _streams.descriptor(file, mode)
         instances = self._instances

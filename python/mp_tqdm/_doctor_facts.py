@@ -215,7 +215,7 @@ def terminal() -> TerminalFacts:
     drawn: Literal["live", "lines", "python", "off", "nowhere"]
     if _streams.mode() == "off":
         drawn = "off"
-    elif stream is None:
+    elif stream is None or _streams.is_lost(stream):
         drawn = "nowhere"
     elif place is None:
         drawn = "python"

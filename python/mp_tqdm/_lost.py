@@ -45,7 +45,7 @@ def _warn(text: str) -> None:
         shown.write(f"TqdmWarning: {text}\n")
     finally:
         sys.stderr = stream
-    if stream is None or not shown.getvalue():
+    if stream is None or _streams.is_lost(stream) or not shown.getvalue():
         return
     from mp_tqdm._bar import mp_tqdm
 

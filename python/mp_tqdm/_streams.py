@@ -59,6 +59,22 @@ def descriptor(file: Any, forced: str | None = None) -> tuple[int, bool] | None:
     return number, is_terminal
 
 
+def is_lost(file: Any) -> bool:
+    """Whether a standard stream's descriptor was closed, and its number went to another file.
+
+    What a program inherits stays open over an `exec`, and so does what `os.dup2` puts in its place;
+    a file that Python opens does not (PEP 446). C code may open one that does.
+    """
+    raw = getattr(getattr(file, "buffer", None), "raw", None)
+    if type(raw) is not io.FileIO or raw.closefd:
+        return False
+    try:
+        number = raw.fileno()
+        return number <= 2 and not os.get_inheritable(number)
+    except (OSError, ValueError):
+        return False  # closed: what is written there is an error, and no other file's content
+
+
 def has_colours() -> bool:
     """Whether lines on a terminal may be coloured (https://no-color.org, https://force-color.org)."""
     return bool(os.environ.get("FORCE_COLOR")) or not os.environ.get("NO_COLOR")
