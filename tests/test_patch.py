@@ -78,6 +78,29 @@ def test_a_variable_patches_at_the_import(program: Program) -> None:
     assert ends_well(command, MP_TQDM_PATCH="0") == "{False}\n"
 
 
+@pytest.mark.parametrize("module", ["tqdm", "tqdm.auto", "tqdm.std"])
+@pytest.mark.parametrize("value", ["1", "0"])
+def test_a_variable_patches_a_program_that_knows_nothing_of_the_package(
+    program: Program, module: str, value: str
+) -> None:
+    command = program(f"""
+        import importlib.util, multiprocessing
+        assert importlib.util.find_spec("tqdm") is not None  # to look is no import
+        from {module} import tqdm as bar, trange
+
+        def are_ours():
+            homes = [[base.__module__.partition(".")[0] for base in cls.__mro__] for cls in
+                     (bar, type(trange(2, disable=True)))]
+            return {{"mp_tqdm" in home for home in homes}}
+
+        if __name__ == "__main__":
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                print(are_ours(), pool.apply(are_ours))
+    """)
+    expected = {value == "1"}
+    assert ends_well(command, MP_TQDM_PATCH=value) == f"{expected} {expected}\n"
+
+
 def test_without_tqdm_there_is_nothing_to_patch(program: Program) -> None:
     ends_well(
         program("""

@@ -124,7 +124,9 @@ def _end_for_workers() -> None:
 
 
 if os.environ.get("MP_TQDM_PATCH", "0") not in {"", "0"}:
-    patch()
+    from mp_tqdm import _patch
+
+    _patch.patch_at_import()
 
 if __debug_build__:
     import warnings

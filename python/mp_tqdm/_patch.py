@@ -2,7 +2,8 @@
 
 Libraries bind tqdm's names when they are imported (`from tqdm.auto import tqdm`), and some derive a
 class from it. So names that are bound already are found in all modules and bound anew; a class that
-was derived before stays what it was, which is why patching comes first: `python -m mp_tqdm run`.
+was derived before stays what it was, which is why patching comes first: `python -m mp_tqdm run`, or
+`MP_TQDM_PATCH=1`, for which `mp_tqdm_patch.pth` imports this package where the interpreter starts.
 """
 
 from __future__ import annotations
@@ -24,6 +25,37 @@ original: Any = None
 # and the notebook's derive from the first, and so from this package's bar.
 _CLASSES = {"tqdm.std": "tqdm", "tqdm.asyncio": "tqdm_asyncio", "tqdm.auto": "tqdm"}
 _RANGES = {"tqdm.std": "trange", "tqdm.asyncio": "tarange", "tqdm.auto": "trange"}
+
+
+class Finder:
+    """Patches tqdm right behind its import, before anybody can take a name from it."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """What the other finders find; none but tqdm."""
+        if name != "tqdm":
+            return None
+        finders = (finder for finder in sys.meta_path if finder is not self)
+        specs = (finder.find_spec(name, path, target) for finder in finders)
+        spec = next((spec for spec in specs if spec is not None), None)
+        loader: Any = getattr(spec, "loader", None)
+        if hasattr(loader, "exec_module"):
+            execute = loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                execute(module)
+                if self in sys.meta_path:
+                    patch()
+
+            loader.exec_module = exec_module
+        return spec
+
+
+def patch_at_import() -> None:
+    """Patches tqdm: now if it is there already, else when it is imported, which may be never."""
+    if "tqdm" in sys.modules:
+        patch()
+    else:
+        sys.meta_path.insert(0, Finder())
 
 
 def patch() -> bool:
@@ -49,6 +81,7 @@ def unpatch() -> None:
     """See `mp_tqdm.unpatch`."""
     global original  # noqa: PLW0603
     original = None
+    sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder) is not Finder]
     while _before:
         module, name, value = _before.pop()
         setattr(module, name, value)

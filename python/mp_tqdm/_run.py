@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> None:
     Args:
         arguments: The script or `-m` and the module, then those of the program.
     """
-    # For processes of the program that are no forks: they are patched where they import mp_tqdm.
+    # For processes of the program that are no forks.
     os.environ["MP_TQDM_PATCH"] = "1"
     _patch.patch()
     if arguments[0] == "-m":

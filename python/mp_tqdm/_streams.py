@@ -70,7 +70,7 @@ def is_lost(file: Any) -> bool:
         return False
     try:
         number = raw.fileno()
-        return number <= 2 and not os.get_inheritable(number)
+        return number in (0, 1, 2) and not os.get_inheritable(number)
     except (OSError, ValueError):
         return False  # closed: what is written there is an error, and no other file's content
 
