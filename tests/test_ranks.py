@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from support import programs
 from support.launches import DEEPSPEED, HYDRA, LIGHTNING, OPEN_MPI, SLURM, TORCHRUN
+from support.ranks import Ranks
+from support.terminal import Terminal
 
 Program = Callable[..., list[str]]
 
@@ -171,6 +174,56 @@ def test_text_is_written_in_one_piece_however_many_ranks_print(program: Program)
     for start in range(0, len(lines), 5):
         assert len(set(lines[start : start + 5])) == 1, lines[start : start + 5]
     assert len(set(lines)) == 3
+
+
+ABOVE_BARS = """
+    import time
+    from mp_tqdm import mp_tqdm
+    from mp_tqdm.torch import mp_print
+    from steps import rank, stop
+
+    looks = {"total": 400, "mininterval": 0.02}
+    with mp_tqdm(desc="outer", **looks) as outer, mp_tqdm(desc="inner", **looks) as inner:
+        stop("open")
+        for number in range(100):
+            text = f"{number:03} {'ab'[number % 2] * 60}\\n{number:03} second"
+            mp_print(text, all_ranks=True)
+            mp_print("of the main process", number)
+            outer.update(4)
+            inner.update()
+            time.sleep(0.003)  # the bars move meanwhile
+        stop("printed")
+        stop("seen")
+"""
+
+
+def test_what_all_ranks_print_at_once_stands_whole_above_the_bars(
+    terminal: Terminal, program: Program, tmp_path: Path
+) -> None:
+    with Ranks(tmp_path, program(ABOVE_BARS), 3, terminal) as ranks:
+        ranks.pass_by("open")
+        ranks.arrive("printed")
+        terminal.wait_for(lambda screen: "inner:  25%" in screen.text())
+        *texts, outer, inner = terminal.lines()
+        if not texts[-1]:
+            texts.pop()  # kept free for others
+        ranks.pass_by("printed", "seen")
+        assert terminal.wait() == 0, terminal.text()
+    assert (outer[:12], inner[:12]) == ("outer: 100%|", "inner:  25%|"), terminal.text()
+    for rank in range(3):
+        mine = [text for text in texts if text.startswith(f"[rank {rank}] ")]
+        expected = [
+            f"[rank {rank}] {number:03} {text}"
+            for number in range(100)
+            for text in ("ab"[number % 2] * 60, "second")
+        ]
+        assert mine == expected
+        # The two lines of a text are one below the other.
+        first = [texts.index(text) for text in expected[::2]]
+        assert [texts[line + 1] for line in first] == expected[1::2]
+    main = [text for text in texts if text.startswith("of the main")]
+    assert main == [f"of the main process {number}" for number in range(100)]
+    assert len(texts) == 3 * 200 + 100, terminal.text()
 
 
 def test_a_decorated_function_keeps_its_name_and_a_wrong_use_says_the_right_one() -> None:
