@@ -1,4 +1,4 @@
-"""The benchmarks of real loops and of tails, in their shortest form."""
+"""The benchmarks of real loops, of pipes and of tails, in their shortest form."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mp_tqdm.bench import prepared
+from mp_tqdm.bench import bench_pipe, prepared
 from mp_tqdm.bench.at_once import at_once
 from mp_tqdm.bench.estimate import part
 from mp_tqdm.bench.measure import Effort, measure
@@ -99,3 +99,12 @@ def test_tails_are_those_of_single_calls() -> None:
     for figure in figures.values():
         p50, p99, p999, longest = (figure.value(column) for column in figure.columns)
         assert 0 < p50 <= p99 <= p999 <= longest
+
+
+@pytest.mark.once
+def test_pipes_are_timed_of_programs_that_pass_all_bytes() -> None:
+    figures = measured("pipe", "floor: cat", "mp_tqdm pipe", "tqdm --bytes").figures
+    assert all(figure.value("best") > 0 for figure in figures.values())
+    for command, passed in (["head", "-c", "100"], 100), (["tee", "/dev/stdout"], 2 << 20):
+        with pytest.raises(RuntimeError, match=f"{passed} of 1048576 bytes passed"):
+            bench_pipe.through(command, 1)
