@@ -186,44 +186,42 @@ ABOVE_BARS = """
     with mp_tqdm(desc="outer", **looks) as outer, mp_tqdm(desc="inner", **looks) as inner:
         stop("open")
         for number in range(100):
-            text = f"{number:03} {'ab'[number % 2] * 60}\\n{number:03} second"
-            mp_print(text, all_ranks=True)
+            mp_print("\\n".join(f"{number:03} {line}" * 6 for line in range(8)), all_ranks=True)
             mp_print("of the main process", number)
             outer.update(4)
             inner.update()
             time.sleep(0.003)  # the bars move meanwhile
         stop("printed")
-        stop("seen")
 """
 
 
 def test_what_all_ranks_print_at_once_stands_whole_above_the_bars(
     terminal: Terminal, program: Program, tmp_path: Path
 ) -> None:
+    bars = {"outer": "outer: 100%|", "inner": "inner:  25%|"}
     with Ranks(tmp_path, program(ABOVE_BARS), 3, terminal) as ranks:
         ranks.pass_by("open")
         ranks.arrive("printed")
-        terminal.wait_for(lambda screen: "inner:  25%" in screen.text())
-        *texts, outer, inner = terminal.lines()
-        if not texts[-1]:
-            texts.pop()  # kept free for others
-        ranks.pass_by("printed", "seen")
+        terminal.wait_for(
+            lambda screen: [line[:12] for line in screen.lines()][-2:] == [*bars.values()]
+        )
+        ranks.go("printed")
         assert terminal.wait() == 0, terminal.text()
-    assert (outer[:12], inner[:12]) == ("outer: 100%|", "inner:  25%|"), terminal.text()
+    # A line above bars may be free.
+    *texts, inner, outer = [line for line in terminal.lines() if line]
+    assert (outer[:12], inner[:12]) == (bars["outer"], bars["inner"]), terminal.text()
     for rank in range(3):
-        mine = [text for text in texts if text.startswith(f"[rank {rank}] ")]
-        expected = [
-            f"[rank {rank}] {number:03} {text}"
+        mine = [number for number, text in enumerate(texts) if text.startswith(f"[rank {rank}] ")]
+        assert [texts[number] for number in mine] == [
+            f"[rank {rank}] " + f"{number:03} {line}" * 6
             for number in range(100)
-            for text in ("ab"[number % 2] * 60, "second")
+            for line in range(8)
         ]
-        assert mine == expected
-        # The two lines of a text are one below the other.
-        first = [texts.index(text) for text in expected[::2]]
-        assert [texts[line + 1] for line in first] == expected[1::2]
+        # The lines of a text are one below the other.
+        assert all(mine[first] + 7 == mine[first + 7] for first in range(0, 800, 8))
     main = [text for text in texts if text.startswith("of the main")]
     assert main == [f"of the main process {number}" for number in range(100)]
-    assert len(texts) == 3 * 200 + 100, terminal.text()
+    assert len(texts) == 3 * 800 + 100, terminal.text()
 
 
 def test_a_decorated_function_keeps_its_name_and_a_wrong_use_says_the_right_one() -> None:
