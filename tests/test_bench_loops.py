@@ -57,7 +57,7 @@ def test_a_pool_that_tokenises_is_timed_with_every_text_counted() -> None:
     names = (
         "no progress",
         "mp_tqdm report_progress() of each text",
-        "tqdm in the parent, of each 500 texts",
+        "enlighten in the parent, of each 500 texts",
     )
     figures = measured("tokenising", *names).figures
     # The chunks of the pool and those of the parent add up, else the subject had failed.

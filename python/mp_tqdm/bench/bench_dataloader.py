@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mp_tqdm.bench import wrapped
 from mp_tqdm.bench.bench_training import PREPARE
 from mp_tqdm.bench.clocks import Clocked
 from mp_tqdm.bench.estimate import slow_down
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 WORKERS = 4
 BATCH = 64
 ITEMS = 64_000
+ROUNDS = 60
 
 
 class _Rows:
@@ -46,7 +48,6 @@ def load(how: str, items: int) -> tuple[float, float]:
         RuntimeError: Not every item was counted.
     """
     from torch.utils.data import DataLoader
-    from tqdm import tqdm
 
     from mp_tqdm import mp_tqdm, report_progress
 
@@ -54,9 +55,9 @@ def load(how: str, items: int) -> tuple[float, float]:
     rows: Any = _Rows(items, report_progress if in_workers else None)
     loader = DataLoader(rows, BATCH, num_workers=WORKERS, multiprocessing_context="fork")
     clocked = Clocked(loader)
-    wrap: Any = {"mp_tqdm": mp_tqdm, "tqdm": tqdm}.get(how, lambda batches, **_: batches)
+    wrap: Any = wrapped.WRAPS.get(how, lambda batches, _: batches)
     with mp_tqdm(total=items, desc="items") if in_workers else nullcontext() as bar:
-        for _ in wrap(clocked, total=len(loader)):
+        for _ in wrap(clocked, len(loader)):
             pass
         if bar is not None and bar.n != items:
             raise RuntimeError(f"{bar.n} of {items} items were counted")
@@ -71,13 +72,22 @@ SUITE = Suite(
         Subject("mp_tqdm report_progress() in workers", partial(load, "workers"), "mp-tqdm"),
         Subject("mp_tqdm around the loader", partial(load, "mp_tqdm"), "mp-tqdm"),
         Subject("tqdm around the loader", partial(load, "tqdm"), "tqdm"),
+        *(
+            Subject(
+                f"{name} around the loader",
+                partial(load, name),
+                wrapped.PACKAGES[name],
+                rounds=ROUNDS // 3,
+            )
+            for name in ("rich track", "alive-progress", "progressbar2", "enlighten")
+        ),
     ),
     baseline="no bar",
     ours="mp_tqdm report_progress() in workers",
     unit="s",
     scale=ITEMS,
     repetitions=ITEMS,
-    rounds=60,
+    rounds=ROUNDS,
     quick_repetitions=6_400,
     package="torch",
     prepare=PREPARE,

@@ -6,9 +6,8 @@ gradient is written out: autograd alone takes longer than the shorter step.
 
 from __future__ import annotations
 
-import importlib
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mp_tqdm.bench import wrapped
 from mp_tqdm.bench.clocks import Clocked
@@ -19,30 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def _plain_progressbar(items: Any, total: int) -> Any:
-    """As where its extra `fast` is not installed."""
-    bar: Any = importlib.import_module("progressbar.bar")
-    bar._FastBarIterator = None  # noqa: SLF001 - how it notes that
-    return wrapped.progressbar(items, total)
-
-
-def _enlighten(items: Any, total: int) -> Any:
-    enlighten: Any = importlib.import_module("enlighten")
-    with enlighten.get_manager() as manager, manager.counter(total=total) as counter:
-        yield from counter(items)
-
-
-LIBRARIES: tuple[tuple[str, Callable[[Any, int], Any], str | None], ...] = (
-    ("no bar", lambda items, _: items, None),
-    ("mp_tqdm", wrapped.ours, "mp-tqdm"),
-    ("tqdm", wrapped.tqdm, "tqdm"),
-    ("rich track", wrapped.rich, "rich"),
-    ("alive-progress", wrapped.alive, "alive-progress"),
-    ("progressbar2", _plain_progressbar, "progressbar2"),
-    ("progressbar2[fast]", wrapped.progressbar, "speedups"),
-    ("enlighten", _enlighten, "enlighten"),
-)
-_WRAPS = {name: wrap for name, wrap, _ in LIBRARIES}
+# The loop without a bar is a subject, too: what is between it and itself is noise.
+_NO_BAR = "no bar"
 
 
 @cache
@@ -87,16 +64,16 @@ def train(library: str, takes: str, steps: int) -> tuple[float, ...]:
     differ, which makes a percent or two. The opening and the closing of the bar are left out.
     """
     half = steps // 2
-    before = _timed("no bar", takes, half)
+    before = _timed(_NO_BAR, takes, half)
     own = _timed(library, takes, steps)
-    after = _timed("no bar", takes, steps - half)
+    after = _timed(_NO_BAR, takes, steps - half)
     return *own, before[0] + after[0], before[1] + after[1]
 
 
 def _timed(library: str, takes: str, steps: int) -> tuple[float, float]:
     step = _step(*STEPS[takes])
     clocked = Clocked(range(steps))
-    for _ in _WRAPS[library](clocked, steps):
+    for _ in clocked if library == _NO_BAR else wrapped.WRAPS[library](clocked, steps):
         step()
     return clocked.seconds
 
@@ -106,8 +83,8 @@ def _suite(name: str, takes: str, steps: int) -> Suite:
         name=name,
         title=f"A training step of PyTorch, some {takes}, and how much longer with a bar",
         subjects=tuple(
-            Subject(library, partial(train, library, takes), package)
-            for library, _, package in LIBRARIES
+            Subject(library, partial(train, library, takes), wrapped.PACKAGES.get(library))
+            for library in (_NO_BAR, *wrapped.WRAPS)
         ),
         baseline=None,
         ours="mp_tqdm",
