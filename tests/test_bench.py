@@ -110,6 +110,27 @@ def test_a_missing_peer_is_named_with_the_command_that_brings_it(
     assert memory["left_out"]["rich"] == reason
 
 
+@pytest.mark.once
+def test_progressbar2_is_called_fast_only_where_that_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def version(package: str) -> str:
+        if package == "speedups":
+            raise PackageNotFoundError(package)
+        return "1"
+
+    monkeypatch.setattr(available, "version", version)
+    rows = [
+        (subject.name, bool(available.why_missing(subject.package)))
+        for suite in SUITES.values()
+        for subject in suite.subjects
+        if subject.name.startswith("progressbar2")
+    ]
+    assert ("progressbar2", False) in rows
+    assert ("progressbar2[fast]", True) in rows
+    assert all(is_missing == ("[fast]" in name) for name, is_missing in rows)
+
+
 def test_a_peer_of_another_extra_is_named_with_that() -> None:
     assert available.why_missing("no-such-package").endswith('pip install "mp-tqdm[bench]"')
     if available.why_missing("ray"):

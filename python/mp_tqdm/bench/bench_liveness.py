@@ -95,7 +95,8 @@ with SharedMemoryProgressBar(1) as bar:
 """,
 }
 _PACKAGES = {
-    name: name.partition("[")[0].partition(",")[0].replace("_", "-").lower() for name in _PROGRAMS
+    **{name: name.partition(",")[0].replace("_", "-").lower() for name in _PROGRAMS},
+    "progressbar2[fast]": "speedups",
 }
 
 

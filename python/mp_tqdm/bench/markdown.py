@@ -19,6 +19,7 @@ COLUMNS = (
             "floor, in C": "floor: C iterator",
             "mp_tqdm": "mp_tqdm",
             "progressbar2[fast]": "progressbar2[fast]",
+            "progressbar2": "progressbar2",  # in the other columns it is as with `fast`
             "rich": "rich track",
             "tqdm": "tqdm",
             "enlighten": "enlighten",
