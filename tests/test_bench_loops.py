@@ -94,7 +94,7 @@ def test_a_process_that_fails_is_told_of() -> None:
 
 @pytest.mark.once
 def test_tails_are_those_of_single_calls() -> None:
-    names = "the clock alone", "mp_tqdm bar.update(1), one bar", "tqdm bar.update(1), a bar each"
+    names = "the clock alone", "mp_tqdm bar.update(1), one bar", "enlighten update(1), a bar each"
     figures = measured("tails", *names).figures
     for figure in figures.values():
         p50, p99, p999, longest = (figure.value(column) for column in figure.columns)

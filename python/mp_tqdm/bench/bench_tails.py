@@ -8,13 +8,14 @@ core. Nothing is taken off the figures.
 
 from __future__ import annotations
 
+import importlib
 import mmap
 import time
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mp_tqdm.bench import crew
+from mp_tqdm.bench import bench_update, crew
 from mp_tqdm.bench.at_once import at_once
 from mp_tqdm.bench.estimate import tail, tails
 from mp_tqdm.bench.subject import Subject, Suite
@@ -63,27 +64,24 @@ def _one_bar(calls: int) -> Iterator[Counting]:
 
 
 @contextmanager
-def _own_bars_of_tqdm(calls: int) -> Iterator[Counting]:
-    from tqdm import tqdm
-
-    @contextmanager
-    def opened() -> Iterator[Any]:
-        with tqdm(total=calls // PROCESSES, desc="calls") as bar:
-            yield bar.update
-
-    yield opened, lambda: calls
-
-
-@contextmanager
-def _own_bars_of_rich(calls: int) -> Iterator[Counting]:
+def _rich(total: int) -> Iterator[Any]:
     from rich.progress import Progress
 
-    @contextmanager
-    def opened() -> Iterator[Any]:
-        with Progress() as progress:
-            yield partial(progress.advance, progress.add_task("calls", total=calls // PROCESSES))
+    with Progress() as progress:
+        yield partial(progress.advance, progress.add_task("calls", total=total))
 
-    yield opened, lambda: calls
+
+def _own_bars(
+    module: str, opened: Callable[[int], AbstractContextManager[Any]]
+) -> Callable[[int], AbstractContextManager[Counting]]:
+    """A bar in each process, which counts what that does."""
+
+    @contextmanager
+    def counting(calls: int) -> Iterator[Counting]:
+        importlib.import_module(module)  # once, not in each process
+        yield partial(opened, calls // PROCESSES), lambda: calls
+
+    return counting
 
 
 def _counter(method: str) -> Callable[[int], AbstractContextManager[Counting]]:
@@ -100,8 +98,11 @@ def _counter(method: str) -> Callable[[int], AbstractContextManager[Counting]]:
 METHODS: dict[str, Callable[[int], AbstractContextManager[Counting]]] = {
     "clock": _alone,
     "mp_tqdm": _one_bar,
-    "tqdm": _own_bars_of_tqdm,
-    "rich": _own_bars_of_rich,
+    "tqdm": _own_bars("tqdm", bench_update.tqdm_update),
+    "rich": _own_bars("rich.progress", _rich),
+    "enlighten": _own_bars("enlighten", bench_update.enlighten_update),
+    "alive-progress": _own_bars("alive_progress", bench_update.alive_call),
+    "progressbar2": _own_bars("progressbar", bench_update.progressbar_increment),
     "value": _counter("value"),
     "manager": _counter("manager"),
 }
@@ -139,6 +140,13 @@ SUITE = Suite(
         Subject("mp_tqdm bar.update(1), one bar", partial(run, "mp_tqdm"), "mp-tqdm"),
         Subject("tqdm bar.update(1), a bar each", partial(run, "tqdm"), "tqdm"),
         Subject("rich advance(task), a bar each", partial(run, "rich"), "rich"),
+        Subject("enlighten update(1), a bar each", partial(run, "enlighten"), "enlighten"),
+        Subject(
+            "alive-progress bar(1), a bar each", partial(run, "alive-progress"), "alive-progress"
+        ),
+        Subject(
+            "progressbar2 increment(1), a bar each", partial(run, "progressbar2"), "progressbar2"
+        ),
         Subject("multiprocessing.Value, its lock", partial(run, "value")),
         Subject("Manager().Queue.put(1)", partial(run, "manager"), "tqdm"),
     ),

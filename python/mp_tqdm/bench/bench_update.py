@@ -67,13 +67,15 @@ def _tqdm(total: int) -> Any:
 
 
 @contextmanager
-def _tqdm_update(total: int) -> Iterator[Any]:
+def tqdm_update(total: int) -> Iterator[Any]:
+    """That of a bar of tqdm."""
     with _tqdm(total) as bar:
         yield bar.update
 
 
 @contextmanager
-def _progressbar(total: int) -> Iterator[Any]:
+def progressbar_increment(total: int) -> Iterator[Any]:
+    """That of a bar of progressbar2."""
     from progressbar import ProgressBar
 
     # It draws whenever the line grows by a column. In a round of some milliseconds that would be
@@ -92,7 +94,8 @@ def _rich(total: int) -> Iterator[Any]:
 
 
 @contextmanager
-def _enlighten(total: int) -> Iterator[Any]:
+def enlighten_update(total: int) -> Iterator[Any]:
+    """That of a counter of enlighten."""
     import enlighten
 
     with enlighten.get_manager() as manager, manager.counter(total=total) as counter:
@@ -100,7 +103,8 @@ def _enlighten(total: int) -> Iterator[Any]:
 
 
 @contextmanager
-def _alive(total: int) -> Iterator[Any]:
+def alive_call(total: int) -> Iterator[Any]:
+    """The bar of alive-progress, which is called itself."""
     from alive_progress import alive_bar
 
     with alive_bar(total) as bar:
@@ -126,12 +130,12 @@ SUITE = Suite(
         Subject("C add(1), locked", timed(calls, lambda _: _given("locked_add")), floor.PACKAGE),
         Subject("mp_tqdm update(1)", timed(calls, _our_update), "mp-tqdm"),
         Subject("mp_tqdm bar.update(1)", timed(attribute_calls, _ours), "mp-tqdm"),
-        Subject("tqdm update(1)", timed(calls, _tqdm_update), "tqdm"),
+        Subject("tqdm update(1)", timed(calls, tqdm_update), "tqdm"),
         Subject("tqdm bar.update(1)", timed(attribute_calls, _tqdm), "tqdm"),
         Subject("rich advance(task)", timed(calls, _rich, 0), "rich"),
-        Subject("enlighten update(1)", timed(calls, _enlighten), "enlighten"),
-        Subject("alive-progress bar(1)", timed(calls, _alive), "alive-progress"),
-        Subject("progressbar2 increment(1)", timed(calls, _progressbar), "progressbar2"),
+        Subject("enlighten update(1)", timed(calls, enlighten_update), "enlighten"),
+        Subject("alive-progress bar(1)", timed(calls, alive_call), "alive-progress"),
+        Subject("progressbar2 increment(1)", timed(calls, progressbar_increment), "progressbar2"),
     ),
     baseline="empty loop",
     floor="floor: C add(1)",
