@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         text: str
 
 
-_SILENT_S = 5.0  # as the renderer has it: an owner that was stopped is replaced then
+_SILENT_S = 5.0  # by then the renderer has replaced an owner that was stopped
 _SEGMENT_BYTES = 1 << 20
 _OTHER_LAYOUT = "layout version"  # in what the native module says of such a segment
 

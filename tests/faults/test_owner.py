@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,6 +89,29 @@ def test_another_rank_draws_once_the_owner_was_killed(ranks: Start, terminal: Te
     assert len(lines) == 1, lines
     assert lines[0].startswith("job: n="), lines
     assert b"\x1b[?25l" not in terminal.output()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(100)
+@pytest.mark.faults("F2", "F72")
+@pytest.mark.parametrize(("blow", "limit_s"), [(signal.SIGKILL, 2.0), (signal.SIGSTOP, 5.0)])
+def test_the_other_draws_in_time(
+    ranks: Start, tmp_path: Path, blow: signal.Signals, limit_s: float
+) -> None:
+    # A busy machine may wake it late: it has three tries.
+    took_s: list[float] = []
+    while len(took_s) < 3 and not any(each < limit_s for each in took_s):
+        for sign in tmp_path.glob("sign.*"):
+            sign.unlink()
+        with Terminal() as terminal, Terminal() as other:
+            ranks(0, terminal)
+            ranks(1, other)
+            terminal.wait_for(lambda screen: re.search(r"n=\d\d", screen.text()) is not None)
+            begin = time.monotonic()
+            terminal.send_signal(blow, 0)
+            other.wait_for(lambda screen: "n=" in screen.text())
+            took_s.append(other.recording[0].time - begin)
+    assert min(took_s) < limit_s, took_s
 
 
 def in_pid_namespace() -> list[str]:

@@ -10,8 +10,9 @@ use crate::process::Process;
 const VACANT_MS: u64 = 1_000;
 /// How long an owner was seen dead before another rank draws: at the end of a job all end together.
 const DEAD_MS: u64 = 500;
-/// An owner that is there but has not looked for this long was stopped.
-const STOPPED_MS: u64 = 5_000;
+/// An owner that is there but has not looked for this long was stopped. With a second until the others
+/// look, it is replaced within five.
+const STOPPED_MS: u64 = 4_000;
 /// Who has not looked for this long was stopped itself, perhaps with everybody else.
 const ASLEEP_MS: u64 = 3_000;
 
