@@ -61,7 +61,7 @@ LOADERS = """
     if __name__ == "__main__":
         torch.multiprocessing.get_context("forkserver").set_forkserver_preload(["torch"])
         ways = [(method, 2, kept) for method in ("fork", "forkserver") for kept in (False, True)]
-        ways += [("spawn", 1, False), (None, 0, False)]
+        ways += [("spawn", 1, False), ("spawn", 1, True), (None, 0, False)]
         told = {"-".join(map(str, way)): run(*way) for way in ways}
         told["break"] = run("fork", 2, False, stop_at=3)
         pathlib.Path(sys.argv[1]).write_text(json.dumps(told))
@@ -85,7 +85,14 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[list[int]]]
 
 @pytest.mark.parametrize(
     "way",
-    ["fork-2-False", "fork-2-True", "forkserver-2-False", "forkserver-2-True", "spawn-1-False"],
+    [
+        "fork-2-False",
+        "fork-2-True",
+        "forkserver-2-False",
+        "forkserver-2-True",
+        "spawn-1-False",
+        "spawn-1-True",
+    ],
 )
 def test_workers_report_each_item_they_load_once(told: dict[str, list[list[int]]], way: str):
     assert told[way] == [[100, 100, 15, 0], [200, 200, 15, 0]]

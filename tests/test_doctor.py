@@ -14,6 +14,7 @@ import pytest
 
 from mp_tqdm import _doctor_findings, _doctor_page
 from support import programs
+from support.launches import DEEPSPEED, HYDRA, LIGHTNING, OPEN_MPI, SLURM, TORCHRUN
 from support.polling import wait_until
 
 if TYPE_CHECKING:
@@ -225,6 +226,26 @@ def test_under_torchrun_the_first_rank_prints_one_page_for_all() -> None:
     assert_one_page_of_two(done, "torchelastic")
 
 
+@pytest.mark.parametrize(
+    ("variables", "rule", "says"),
+    [
+        (TORCHRUN, "torchelastic", "torchrun started it"),
+        (OPEN_MPI, "pmix", "a launcher of PMIx started it"),
+        (HYDRA, "pmi", "a launcher of PMI started it"),
+        (SLURM, "slurm", "srun started it"),
+        (DEEPSPEED, "deepspeed", "DeepSpeed's launcher started it"),
+        (LIGHTNING, "environment", "RANK or LOCAL_RANK, WORLD_SIZE and MASTER_PORT are set"),
+        ({}, "process", "no launcher: a program on its own"),
+    ],
+)
+def test_the_rule_that_says_who_this_is_stands_on_the_page(
+    variables: dict[str, str], rule: str, says: str
+) -> None:
+    environment = programs.environment(**variables)
+    done = programs.run([*DOCTOR, "--wait", "0"], env=environment)
+    assert f"rule {rule}: {says}" in " ".join(done.stdout.split())
+
+
 def test_under_open_mpi_the_first_rank_prints_one_page_for_all() -> None:
     launcher = [programs.needs("mpirun.openmpi"), "--allow-run-as-root", "--oversubscribe"]
     # It gives its ranks a terminal each.
@@ -282,6 +303,8 @@ def test_a_running_job_is_shown_with_processes_bars_and_what_it_lost_and_is_not_
     assert (process.returncode, n) == (0, 10_005)
     assert not os.path.exists(job["path"])
     assert job["is_in_use"]
+    assert job["owner"] == process.pid
+    assert f"drawn by {process.pid}" in " ".join(page.split())
     assert [(one["pid"], one["role"], one["is_alive"]) for one in job["processes"]] == [
         (process.pid, "root", True),
         (worker, "worker", True),

@@ -116,6 +116,8 @@ ALONE = """
 
     began = time.monotonic()
     bar = mp_tqdm(total=10**6, desc=f"of {os.environ['RANK']}")
+    # It takes a millisecond; whoever waits for others does so for seconds.
+    assert time.monotonic() - began < 2
     while not os.path.exists(f"{os.path.dirname(__file__)}/end"):
         bar.update()
         time.sleep(0.01)

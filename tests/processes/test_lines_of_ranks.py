@@ -1,6 +1,7 @@
 """What a line of ranks says where they differ: late, missing, ahead, done, each with its line."""
 
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from support.terminal import Terminal
 pytestmark = pytest.mark.once
 
 Program = Callable[..., list[str]]
+
+
+CLOCK = re.compile(r"/10 \[(\d\d:\d\d)<")
 
 
 def shows(pattern: str) -> Callable[[Screen], bool]:
@@ -236,6 +240,13 @@ def test_ranks_that_ask_for_lines_of_their_own_get_labelled_ones(
         for rank in range(3):
             terminal.wait_for(shows(rf"\[{rank}\] work:  {30 + 10 * rank}%.* {3 + rank}/10 \["))
         assert not shows("work:")(terminal._screen)
+        # The owner draws them all: their clocks go on while the others are stopped.
+        for stopped in (1, 2):
+            terminal.send_signal(signal.SIGSTOP, stopped)
+        latest = max(CLOCK.findall(terminal.text()))
+        terminal.wait_for(lambda screen: min(CLOCK.findall(screen.text()), default="") > latest)
+        for stopped in (1, 2):
+            terminal.send_signal(signal.SIGCONT, stopped)
         ranks.go("counted")
         ranks.pass_by("complete")
         ranks.arrive("others closed", [1, 2])
