@@ -67,6 +67,28 @@ def test_all_is_counted_in_any_number_of_ranks(tmp_path: Path, ranks: int | None
     assert sorted(ends) == [("epochs", "2/2"), ("loaded", "2000/2000"), ("trained", "2000/2000")]
 
 
+MPI = {
+    "Open MPI": ["mpirun.openmpi", "--allow-run-as-root", "--oversubscribe", "-n", "2"],
+    "MPICH": ["mpiexec.hydra", "-n", "2"],
+}
+
+
+@pytest.mark.parametrize("launcher", MPI.values(), ids=MPI)
+def test_it_trains_under_launchers_that_know_nothing_of_pytorch(
+    tmp_path: Path, launcher: list[str]
+) -> None:
+    # No MASTER_ADDR, no MASTER_PORT: the ranks find each other all the same.
+    report = tmp_path / "report.json"
+    script = [str(EXAMPLE), f"--epochs={EPOCHS}", "--workers=1", f"--report={report}"]
+    command = [programs.needs(launcher[0]), *launcher[1:], sys.executable, *script]
+    done = programs.run(command, env=programs.environment(**ENVIRONMENT), timeout=WATCHDOG_S)
+    assert done.returncode == 0, done.stderr
+    check_report(report, 2)
+    assert "2 rank(s), on cpu" in done.stdout
+    assert len(re.findall(r"\[rank [01]\] epoch \d: loss", done.stdout)) == 2 * EPOCHS
+    assert len(re.findall(r"trained: 100%\|[^|]*\| 2000/2000 \[", done.stderr)) == 1
+
+
 def test_on_a_terminal_all_ranks_print_above_the_lines(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     script = [str(EXAMPLE), f"--epochs={EPOCHS}", "--workers=1", f"--report={report}"]

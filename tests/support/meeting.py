@@ -43,6 +43,7 @@ RANK = (
     MEETING
     + """
     import multiprocessing, subprocess
+    from mp_tqdm.torch import get_local_rank, get_rank, get_world_size, is_main_process
 
     METHODS = ("fork", "spawn", "forkserver")
 
@@ -66,7 +67,8 @@ RANK = (
                 [sys.executable, __file__, "program"], stderr=subprocess.DEVNULL, check=True
             )
             meet("counted", ranks)
-            tell("rank", bar)
+            stands = [get_rank(), get_local_rank(), get_world_size(), is_main_process()]
+            tell("rank", bar, stands=stands)
             meet("told", ranks)
         bar.close()
 """
@@ -100,6 +102,8 @@ def check_ranks(place: Path, rule: str, ranks: int) -> Told:
     n = ranks * (10 + methods * 100)
     assert [line["rank"] for line in found.ranks] == list(range(ranks))
     assert {line["role"] for line in found.ranks} == {"rank"}
+    stands = [[rank, rank, ranks, rank == 0] for rank in range(ranks)]
+    assert [line["stands"] for line in found.ranks] == stands
     assert {line["rule"] for line in found.ranks} == {rule}
     assert {(line["local_world"], line["world"]) for line in found.ranks} == {(ranks, ranks)}
     assert {line["job"] for line in found.ranks + found.workers} == {found.ranks[0]["job"]}
