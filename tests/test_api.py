@@ -55,7 +55,7 @@ def test_the_constructor_has_tqdms_parameters_in_tqdms_order_with_its_defaults()
     ours = [
         (name, parameter.default, parameter.kind)
         for name, parameter in parameters(mp_tqdm.__init__).items()
-        if name not in {"reduce", "key"}
+        if name not in {"reduce", "key", "redirect"}
     ]
     assert [entry for entry in ours if entry[0] != "disable"] == [
         entry for entry in theirs if entry[0] != "disable"
@@ -65,7 +65,7 @@ def test_the_constructor_has_tqdms_parameters_in_tqdms_order_with_its_defaults()
 
 def test_what_is_new_is_by_keyword_only() -> None:
     ours = parameters(mp_tqdm.__init__)
-    for name, default in (("reduce", "auto"), ("key", None)):
+    for name, default in (("reduce", "auto"), ("key", None), ("redirect", True)):
         assert ours[name].kind is inspect.Parameter.KEYWORD_ONLY
         assert ours[name].default == default
     assert not ours["disable"].default

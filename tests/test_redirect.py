@@ -279,7 +279,7 @@ def test_streams_are_as_before_once_the_last_bar_closed(
     assert {"theirs", "still theirs", "plain"} <= set(terminal.lines())
 
 
-@pytest.mark.parametrize("how", ["environment", "class", "lines", "leave"])
+@pytest.mark.parametrize("how", ["environment", "argument", "class", "lines", "leave"])
 def test_redirection_can_be_turned_off(how: str, terminal: Terminal, program: Program) -> None:
     changes = {"environment": {"MP_TQDM_REDIRECT": "0"}, "lines": {"MP_TQDM_MODE": "lines"}}
     terminal.start(
@@ -291,7 +291,8 @@ def test_redirection_can_be_turned_off(how: str, terminal: Terminal, program: Pr
                 mp_tqdm.redirect = False
             if sys.argv[1] == "leave":
                 sys.stdout = sys.stderr = open("/dev/null", "w")
-            with mp_tqdm(total=3) as bar:
+            arguments = {"redirect": False} if sys.argv[1] == "argument" else {}
+            with mp_tqdm(total=3, **arguments) as bar:
                 assert "write" not in vars(sys.stdout)
                 assert "write" not in vars(sys.stderr)
                 bar.update(3)

@@ -79,6 +79,8 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             copies of one loop (mean), workers shards of it (sum); a bar without an iterable that
             `report_progress` feeds is one counter of the job (sum, with one total).
         key: Which bars of different processes are the same bar; default: role and call path.
+        redirect: Whether `print`, logging and warnings come out above this bar; the streams are
+            replaced as long as a bar is open that wants it.
 
     Raises:
         TqdmKeyError: An argument that no bar has.
@@ -126,6 +128,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         *,
         reduce: str = "auto",
         key: str | None = None,
+        redirect: bool = True,
         **kwargs: Any,
     ) -> None:
         if kwargs:
@@ -212,7 +215,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         )
         native.bind(self)
         self._keep_postfix = native.keep_postfix
-        _redirect.begin(self, descriptor)
+        _redirect.begin(self, descriptor, is_asked=redirect)
         instances.add(self)
         if postfix:
             self._start_postfix(postfix)

@@ -74,8 +74,16 @@ class AboveBars:
             pass  # what comes of such a stream the text itself will tell
 
 
-def begin(bar: Any, descriptor: tuple[int, bool] | None) -> None:
-    """Takes note of a bar; where a terminal shows it, the streams are redirected from here on."""
+def begin(bar: Any, descriptor: tuple[int, bool] | None, *, is_asked: bool = True) -> None:
+    """Takes note of a bar; where a terminal shows it, the streams are redirected from here on.
+
+    Args:
+        bar: The bar. It remembers if its maker asked for nothing.
+        descriptor: Where it is drawn, and whether that is a terminal.
+        is_asked: Whether its maker wants that.
+    """
+    if not is_asked:
+        bar.redirect = False
     if descriptor is not None and descriptor[1] and bar.redirect:
         _begin(id(bar))
 

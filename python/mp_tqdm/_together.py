@@ -64,7 +64,7 @@ class Together:
     """The class methods of tqdm."""
 
     # Whether `print`, logging and warnings come out above the bars of this class.
-    redirect: ClassVar[bool] = True
+    redirect: bool = True
     monitor_interval: ClassVar[float] = 10
     monitor: ClassVar[Any] = None
     _instances: ClassVar[Any] = Instances()
