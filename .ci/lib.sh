@@ -167,7 +167,7 @@ build_wheel() {
 # fetch_requirements: the environments that need only the network, while cargo builds.
 fetch_requirements() {
   local version python
-  requirements "$main_version" "$main_python" test bench examples launchers
+  requirements "$main_version" "$main_python" test bench examples launchers shells
   while read -r version python; do
     requirements "$version" "$python" test
   done <"$work/others"
@@ -197,7 +197,7 @@ prepare() {
   finish "programs" || echo "some could not be installed"
 
   install lint "$checkers"
-  install main "$(requirements "$main_version" "$main_python" test bench examples launchers)"
+  install main "$(requirements "$main_version" "$main_python" test bench examples launchers shells)"
   while read -r version python; do
     install "$version" "$(requirements "$version" "$python" test)"
   done <"$work/others"

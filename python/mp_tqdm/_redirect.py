@@ -4,6 +4,9 @@ While a bar is open, `write` of `sys.stdout` and `sys.stderr` is replaced where 
 on the stream itself: whoever got hold of it earlier (a handler of `logging`) takes part, and
 everything else of it (`isatty`, `fileno`, `buffer`, its identity) is as before. The replacement
 erases the lines below the cursor in the same write as the text; see `rust/python/src/above.rs`.
+
+While a cell runs, IPython has a `write` of its own there, which keeps a copy of the text and hands
+it on. It gets the text alone, and its place back.
 """
 
 from __future__ import annotations
@@ -28,11 +31,13 @@ _streams: list[Any] = []
 class AboveBars:
     """What stands in the place of a stream's `write`."""
 
-    __slots__ = ("_device", "_is_utf8", "_stream")
+    __slots__ = ("_device", "_is_utf8", "_stream", "_tee")
 
     def __init__(self, stream: Any, device: int) -> None:
+        write = stream.__dict__.get("write")
         self._stream = stream
         self._device = device
+        self._tee = write if _is_tee(write) else None
         self._is_utf8 = stream.encoding.lower().replace("_", "-") in {"utf-8", "utf8"}
 
     def __call__(self, text: str, /) -> int:
@@ -40,19 +45,19 @@ class AboveBars:
         write = io.TextIOWrapper.write
         around = _core.around_text(self._device)
         if around is None or not isinstance(text, str):
-            return write(self._stream, text)
+            return write(self._stream, text) if self._tee is None else self._tee(text)
         before, behind, rest = around
         if rest:
             self._finish(rest)
-        again = behind if self._is_utf8 else None
+        again = behind if self._is_utf8 and self._tee is None else None
         end = text.rfind("\n") + 1
         if end < len(text):
             # The rest of the last line is to come, with `print` at once. The stream holds back what
             # has no newline in it until then, or until a flush: nothing else gets in between. In
             # any case the next frame draws the bars.
             if end:
-                write(self._stream, before + text[:end])
-            write(self._stream, before + text[end:])
+                self._write(before, text[:end])
+            self._write(before, text[end:])
         elif again is not None:
             write(self._stream, before + text + again)
             if not _core.draws_on(self._device):
@@ -60,10 +65,26 @@ class AboveBars:
                 write(self._stream, before)
                 self._stream.flush()
         else:
-            write(self._stream, before + text)
+            self._write(before, text)
         if again is None:
             _core.printed(self._device)
         return len(text)
+
+    def _write(self, before: str, text: str) -> None:
+        """Writes a text with what erases the lines: in one piece, as the stream holds that back."""
+        write = io.TextIOWrapper.write
+        if self._tee is None:
+            write(self._stream, before + text)
+        else:
+            write(self._stream, before)
+            self._tee(text)
+
+    def give_back(self) -> None:
+        """Leaves the stream as it was."""
+        if self._tee is None:
+            del self._stream.write
+        else:
+            self._stream.write = self._tee
 
     def _finish(self, rest: bytes) -> None:
         """Writes the rest of a frame of which a busy terminal took only the beginning."""
@@ -111,7 +132,7 @@ def end(bar: Any) -> None:
         stream = _streams.pop()
         # Somebody may have replaced it once more: then it is his to put back.
         if is_ours(stream):
-            del stream.write
+            stream.write.give_back()
 
 
 def is_ours(stream: Any) -> bool:
@@ -119,13 +140,28 @@ def is_ours(stream: Any) -> bool:
     return type(getattr(stream, "__dict__", {}).get("write")) is AboveBars
 
 
+def is_replaced(stream: Any) -> bool:
+    """Whether a program put a `write` of its own into this stream: it wants to see the text."""
+    write = stream.__dict__.get("write")
+    # Behind a cell, IPython leaves the stream's own one there.
+    is_own = getattr(write, "__self__", None) is stream
+    return not (write is None or is_own or type(write) is AboveBars or _is_tee(write))
+
+
+def _is_tee(write: Any) -> bool:
+    """Whether this is what IPython puts into a stream while a cell runs."""
+    return getattr(write, "__module__", None) == "IPython.core.interactiveshell"
+
+
 def of(stream: Any) -> AboveBars | None:
     """What writes to `stream` above the bars, if that is a plain stream over a terminal."""
     if type(stream) is not io.TextIOWrapper:
         return None
     write = stream.__dict__.get("write")
-    if write is not None:
-        return write if type(write) is AboveBars else None
+    if type(write) is AboveBars:
+        return write
+    if is_replaced(stream):
+        return None
     try:
         number = stream.fileno()
         if not os.isatty(number):

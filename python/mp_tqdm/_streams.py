@@ -39,7 +39,7 @@ def descriptor(file: Any, forced: str | None = None) -> tuple[int, bool] | None:
     """
     if type(file) is not io.TextIOWrapper:
         return None
-    if "write" in file.__dict__ and not _redirect.is_ours(file):
+    if _redirect.is_replaced(file):
         return None
     try:
         raw = getattr(file.buffer, "raw", file.buffer)
