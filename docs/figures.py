@@ -1,6 +1,8 @@
 r"""Writes the measured tables and pictures of the documents from the JSON of a run.
 
-    python -m mp_tqdm bench --json docs/figures.json
+    python -m mp_tqdm bench iterate update report postfix construct import pipe memory segment \
+        terminal-bytes terminal-writes log-bytes log-writes log-hour liveness unread exit \
+        --json docs/figures.json
     python -m mp_tqdm bench processes owner fork crew ray --json docs/processes.json
     python -m mp_tqdm bench training training-1ms dataloader tokenising halves tails \
         --json docs/loops.json
@@ -16,13 +18,17 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mp_tqdm.bench import markdown, plots
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 
+RUNS = ("figures", "processes", "loops")
 CAPTIONS = {
     "costs": "what one call costs, library by library",
     "processes": "what one report costs in so many processes",
@@ -46,41 +52,71 @@ def noise(run: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def replace(path: Path, content: str, mark: str = "figures") -> None:
-    """Puts `content` between the markers of a page."""
-    page = path.read_text()
+def replaced(page: str, mark: str, content: str) -> str:
+    """The page with that between its markers.
+
+    Raises:
+        ValueError: It has no such markers.
+    """
     pattern = rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)"
-    path.write_text(
-        re.sub(pattern, lambda marks: f"{marks[1]}{content}\n{marks[2]}", page, flags=re.DOTALL)
+    new, times = re.subn(
+        pattern, lambda marks: f"{marks[1]}{content}\n{marks[2]}", page, flags=re.DOTALL
     )
+    if times != 1:
+        raise ValueError(f"the markers of {mark!r} are there {times} times")
+    return new
 
 
-def pictures(runs: list[dict[str, Any]]) -> str:
-    """Draws what there are figures for; the lines that show it."""
+def pages(drawn: Iterable[str] = CAPTIONS) -> dict[Path, str]:
+    """What is to stand in each page.
+
+    Args:
+        drawn: The names of the pictures that there are.
+    """
+    run, processes, loops, beside = map(load, (*RUNS, "noise"))
+    shown = "\n\n".join(f"![{CAPTIONS[name]}](pictures/{name}.svg)" for name in drawn)
+    benchmarks = (HERE / "benchmarks.md").read_text()
+    for mark, content in (
+        ("figures", markdown.tables(run)),
+        ("processes", markdown.tables(processes)),
+        ("loops", markdown.tables(loops)),
+        ("pictures", shown),
+    ):
+        benchmarks = replaced(benchmarks, mark, content)
+    readme, output = ROOT / "README.md", HERE / "output.md"
+    return {
+        readme: replaced(readme.read_text(), "figures", markdown.overview(run)),
+        HERE / "benchmarks.md": benchmarks,
+        output: replaced(output.read_text(), "noise", noise(beside)),
+    }
+
+
+def pictures() -> list[str]:
+    """Draws what there are figures for; the names of the pictures."""
+    runs = [load(name) for name in RUNS]
     together = {**runs[0], "suites": {}}
     for run in runs:
         together["suites"] |= run["suites"]
-    drawn = plots.draw(together, HERE / "pictures")
-    return "\n\n".join(f"![{CAPTIONS[path.stem]}](pictures/{path.name})" for path in drawn)
+    return [path.stem for path in plots.draw(together, HERE / "pictures")]
 
 
-def without_samples(path: Path) -> dict[str, Any]:
-    """A run's document; what each round gave is taken out of the file."""
-    run: dict[str, Any] = json.loads(path.read_text())
-    for suite in run["suites"].values():
-        for figure in suite["figures"].values():
-            figure.pop("samples", None)
-    path.write_text(json.dumps(run, indent=1) + "\n")
+def load(name: str) -> dict[str, Any]:
+    """A run's document."""
+    run: dict[str, Any] = json.loads((HERE / f"{name}.json").read_text())
     return run
 
 
+def take_samples_out(name: str) -> None:
+    """What each round gave is not kept in a run's document."""
+    run = load(name)
+    for suite in run["suites"].values():
+        for figure in suite["figures"].values():
+            figure.pop("samples", None)
+    (HERE / f"{name}.json").write_text(json.dumps(run, indent=1) + "\n")
+
+
 if __name__ == "__main__":
-    run = without_samples(HERE / "figures.json")
-    processes = without_samples(HERE / "processes.json")
-    replace(ROOT / "README.md", markdown.overview(run))
-    replace(HERE / "benchmarks.md", markdown.tables(run))
-    replace(HERE / "benchmarks.md", markdown.tables(processes), "processes")
-    loops = without_samples(HERE / "loops.json")
-    replace(HERE / "benchmarks.md", markdown.tables(loops), "loops")
-    replace(HERE / "benchmarks.md", pictures([run, processes]), "pictures")
-    replace(HERE / "output.md", noise(json.loads((HERE / "noise.json").read_text())), "noise")
+    for run in RUNS:
+        take_samples_out(run)
+    for page, content in pages(pictures()).items():
+        page.write_text(content)

@@ -282,6 +282,8 @@ def test_plots_are_drawn_of_what_was_measured_and_the_same_each_time(
     run = _document(
         iterate={"mp_tqdm": 1.5, "tqdm": 100.0, "floor: C iterator": -0.5},
         processes={"mp_tqdm, 1 process": 9.0, "Manager().Queue, 1 process": 6e4},
+        terminal_bytes={"mp_tqdm": 1024.0},
+        log_hour={"mp_tqdm": 7.5, "tqdm": 2291.0},
         liveness={"mp_tqdm": 0.05, "progressbar2[fast]": 25.0},
     )
     # In a process of its own: matplotlib keeps the files of its fonts open.
@@ -298,7 +300,9 @@ def test_plots_are_drawn_of_what_was_measured_and_the_same_each_time(
     assert ran.returncode == 0, ran.stderr
     names = ran.stdout.splitlines()[0].split()
     drawn = {name: (tmp_path / "first" / name).read_text() for name in names}
-    assert list(drawn) == ["costs.svg", "processes.svg", "liveness.svg"]
+    assert list(drawn) == ["costs.svg", "processes.svg", "output.svg", "liveness.svg"]
+    # A second on a terminal wrote 1 KiB: an hour writes 3,600.
+    assert all(text in drawn["output.svg"] for text in (">3,600<", ">2,291<", ">7.5<"))
     assert "progressbar2[fast]" in drawn["liveness.svg"]
     assert "Manager().Queue" in drawn["processes.svg"]
     assert max(map(len, drawn.values())) < 60_000
