@@ -1,5 +1,6 @@
 """In the place of tqdm: by `patch()`, by `MP_TQDM_PATCH`, by `python -m mp_tqdm run`."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -170,6 +171,14 @@ def test_a_script_that_is_run_may_have_workers(program: Program, method: str) ->
     assert ends_well(runner) == "20\n"
 
 
+def ended_bars(log: str) -> list[tuple[str, int, int | None]]:
+    """What the bars came to that left a line: `desc`, `n` and `total`; no other bar has one."""
+    bars = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    ended = [(bar["desc"], bar["n"], bar["total"]) for bar in bars if bar["ended"]]
+    assert {bar["desc"] for bar in bars} == {desc for desc, _, _ in ended}, log
+    return ended
+
+
 @pytest.mark.torch
 @pytest.mark.slow
 @pytest.mark.timeout(120)
@@ -191,11 +200,10 @@ def test_datasets_map_draws_one_line_of_ours(program: Program, tmp_path: Path) -
             assert mapped["y"][:3] == [0, 2, 4]
             assert len(mapped) == 400
     """)
-    variables = {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    variables = {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "MP_TQDM_MODE": "json"}
     process = programs.run(command, env=programs.environment(**variables), timeout=100)
     assert process.returncode == 0, process.stderr
-    assert "map (num_proc=4): 100%" in process.stderr
-    assert "400/400" in process.stderr
+    assert ended_bars(process.stderr) == [("map (num_proc=4)", 400, 400)], process.stderr
 
 
 @pytest.mark.torch
@@ -234,8 +242,10 @@ def test_a_trainer_trains_with_bars_of_ours(program: Program, tmp_path: Path) ->
         str(tmp_path / "out"),
     )
     runner = [sys.executable, "-m", "mp_tqdm", "run", *command[1:]]
-    env = programs.environment(HF_HOME=str(tmp_path), HF_HUB_OFFLINE="1", CUDA_VISIBLE_DEVICES="")
+    variables = {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    env = programs.environment(MP_TQDM_MODE="json", **variables)
     process = programs.run(runner, env=env, timeout=100)
     assert process.returncode == 0, process.stderr
     assert process.stdout.strip().endswith("True"), process.stdout
-    assert "8/8" in process.stderr
+    # Its steps, and the batches of the evaluation.
+    assert ended_bars(process.stderr) == [("", 8, 8), ("", 4, 4)], process.stderr
