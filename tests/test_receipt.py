@@ -10,6 +10,7 @@ import pytest
 
 from mp_tqdm import mp_tqdm
 from support.programs import environment, rank_variables
+from support.ranks import Ranks
 from support.terminal import Terminal
 
 Program = Callable[..., list[str]]
@@ -132,3 +133,59 @@ def test_ranks_end_with_their_spread(terminal: Terminal, program: Program, tmp_p
     assert {rank: share["n"] for rank, share in receipt["ranks"].items()} == {"0": 20, "1": 20}
     assert not any(share["open"] or share["dead"] for share in list(receipt["ranks"].values())[1:])
     assert receipt["ranks"]["1"]["rate"] > receipt["ranks"]["0"]["rate"]
+
+
+# The first rank opens each bar first and closes it last, whatever holds the other one up.
+NESTED = """
+    import json, sys, time
+    from mp_tqdm import mp_tqdm
+    from steps import here, may_go, rank
+
+    def count(desc, work):
+        while rank and not may_go(f"{desc}.opened"):
+            time.sleep(0.005)
+        bar = mp_tqdm(total=10, desc=desc)
+        if rank == 0:
+            (here / f"{desc}.opened").touch()
+        for _ in range(10):
+            time.sleep(0.01)
+            bar.update()
+        work()
+        while rank == 0 and bar.receipt()["ranks"].get(1, {}).get("open", True):
+            time.sleep(0.005)
+        bar.close()
+        if rank == 0:
+            (here / f"{desc}.receipt").write_text(json.dumps(bar.receipt()))
+
+    count("outer", lambda: count("inner", bool))
+"""
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("mode", ["tty", "lines", "json"])
+def test_the_outermost_bar_alone_tells_of_ranks_and_its_rate_is_the_mean(
+    terminal: Terminal, program: Program, tmp_path: Path, mode: str
+) -> None:
+    with Ranks(tmp_path, program(NESTED), 2, terminal, MP_TQDM_MODE=mode):
+        terminal.resize(24, 400)  # no object is wider
+        assert terminal.wait() == 0, terminal.text()
+    rates, notes = {}, {}
+    for line in terminal.lines():
+        if mode == "json":
+            bar = json.loads(line)
+            desc, rate, note = bar["desc"], bar["rate"], bar["note"]
+            assert bar["rate"] == pytest.approx(bar["n"] / bar["elapsed_s"], rel=0.01)
+        else:
+            found = re.search(r"(\w+): 100%.* 10/10 \[.*, +([\d.]+)it/s(?:, )?(.*)\]$", line)
+            assert found, terminal.text()
+            desc, rate, note = found[1], float(found[2]), found[3]
+        rates[desc], notes[desc] = rate, note
+    assert list(notes) == ["inner", "outer"], terminal.text()
+    assert notes["inner"] == ""
+    spread = re.fullmatch(r"2 ranks at ([\d.]+)(?: to ([\d.]+))?it/s", notes["outer"])
+    assert spread, notes
+    for desc, rate in rates.items():
+        # The receipt was made out a little later, and the other rank was through before.
+        receipt = json.loads((tmp_path / f"{desc}.receipt").read_text())["ranks"]
+        assert receipt["0"]["rate"] * 0.99 <= rate <= receipt["1"]["rate"] * 1.01, (desc, receipt)
+    assert float(spread[2] or spread[1]) == pytest.approx(receipt["1"]["rate"], rel=0.01)
