@@ -134,8 +134,8 @@ def test_a_terminal_gets_nothing_but_whole_lines_where_they_are_asked_for(
     else:
         whole = r"(inner|outer): +\d+%\|[^|]{10}\| \d+/\d+ \[[^]]*\]"
         assert all(re.fullmatch(rf"{whole}(  {whole})?", line) for line in bars), text
-        assert "inner: 100%" in bars[-2]
-        assert "outer: 100%" in bars[-1]
+        assert [line[:11] for line in bars].count("inner: 100%") == 2, text
+        assert bars[-1].startswith("outer: 100%"), text
     assert len(bars) > 3, text
 
 
