@@ -107,7 +107,14 @@ SUITES = (
     _suite("terminal-bytes", "Written to a terminal in one second", "bytes/s", 0, in_log=False),
     _suite("terminal-writes", "Writes to a terminal in one second", "calls/s", 1, in_log=False),
     _suite("log-bytes", "Written to a log by a run of one second", "bytes", 0, in_log=True),
-    _suite("log-writes", "Writes to a log by a run of one second", "calls", 1, in_log=True),
+    _suite(
+        "log-writes",
+        "Writes to a log by a run of one second",
+        "calls",
+        1,
+        in_log=True,
+        is_slow=True,
+    ),
     # Two minutes. Our lines come ever further apart: an hour has fewer.
     replace(
         _suite(

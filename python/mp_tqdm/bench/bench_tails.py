@@ -140,12 +140,18 @@ SUITE = Suite(
         Subject("mp_tqdm bar.update(1), one bar", partial(run, "mp_tqdm"), "mp-tqdm"),
         Subject("tqdm bar.update(1), a bar each", partial(run, "tqdm"), "tqdm"),
         Subject("rich advance(task), a bar each", partial(run, "rich"), "rich"),
-        Subject("enlighten update(1), a bar each", partial(run, "enlighten"), "enlighten"),
+        Subject("enlighten update(1), a bar each", partial(run, "enlighten"), "enlighten", True),
         Subject(
-            "alive-progress bar(1), a bar each", partial(run, "alive-progress"), "alive-progress"
+            "alive-progress bar(1), a bar each",
+            partial(run, "alive-progress"),
+            "alive-progress",
+            is_slow=True,
         ),
         Subject(
-            "progressbar2 increment(1), a bar each", partial(run, "progressbar2"), "progressbar2"
+            "progressbar2 increment(1), a bar each",
+            partial(run, "progressbar2"),
+            "progressbar2",
+            is_slow=True,
         ),
         Subject("multiprocessing.Value, its lock", partial(run, "value")),
         Subject("Manager().Queue.put(1)", partial(run, "manager"), "tqdm"),

@@ -48,7 +48,7 @@ _SHARES = {
     "report": 2.0,
     "processes": 3.0,
     "crew": 2.0,
-    "tails": 3.0,
+    "tails": 2.0,
     "training": 3.0,
     "dataloader": 3.0,
     "tokenising": 2.0,
