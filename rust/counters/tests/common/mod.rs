@@ -90,7 +90,9 @@ impl Random {
 pub(crate) struct Watchdog(Option<Sender<()>>);
 
 impl Watchdog {
+    /// Patient for `limit`, and as often as long as tests try their luck.
     pub(crate) fn new(limit: Duration) -> Self {
+        let limit = limit * scaled(1) as u32;
         let (alive, watched): (Sender<()>, Receiver<()>) = channel();
         std::thread::spawn(move || {
             if watched.recv_timeout(limit) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
