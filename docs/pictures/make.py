@@ -59,9 +59,9 @@ def svg(lines: list[str], command: str) -> str:
 
 def shoot(name: str, command: list[str], shown: str, moment: Callable[[Screen], bool]) -> None:
     """Runs `command`, and keeps its screen as it is at `moment`."""
-    with Terminal(rows=12, columns=92) as terminal:
+    with Terminal(rows=12, columns=112 if name == "log" else 92) as terminal:
         # One thread a rank, which torchrun would otherwise set itself and print a page about.
-        terminal.start([sys.executable, *command], env=environment(OMP_NUM_THREADS="1"))
+        terminal.start(command, env=environment(OMP_NUM_THREADS="1"))
         terminal.wait_for(moment, timeout=120)
         lines = terminal.visible()
         terminal.wait(timeout=120)
@@ -74,12 +74,14 @@ def _shows(pattern: str) -> Callable[[Screen], bool]:
     return lambda screen: re.search(pattern, "\n".join(screen.visible()), re.DOTALL) is not None
 
 
-def program(name: str, source: str, pattern: str) -> None:
-    """Shoots a short program, which the picture shows the name of."""
+def program(name: str, source: str, pattern: str, before: str = "", behind: str = "") -> None:
+    """Shoots a short program, which the picture shows the name of, and what a shell has around it."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / f"{name}.py"
         path.write_text("import time\nfrom mp_tqdm import mp_tqdm, report_progress\n" + source)
-        shoot(name, [str(path)], f"python {name}.py", _shows(pattern))
+        typed = f"{before}{{}} {name}.py{behind}"
+        in_shell = f"cd {directory}; {typed.format(sys.executable)}; sleep 1"
+        shoot(name, ["bash", "-c", in_shell], typed.format("python"), _shows(pattern))
 
 
 PRINTS = """
@@ -106,15 +108,45 @@ bar = mp_tqdm(range(100), desc="upload", unit="file")
 for file in bar:
     time.sleep(6.5 if file == 42 else 0.01)
 """
+FAILED = """
+import sys
+sys.tracebacklimit = 0
+
+def load(shard):
+    time.sleep(0.02)
+    if shard == 23:
+        raise FileNotFoundError("shard-23.tar")
+
+with mp_tqdm(range(3), desc="epochs") as epochs:
+    for epoch in epochs:
+        with mp_tqdm(range(20), desc="shards") as shards:
+            for shard in shards:
+                load(20 * epoch + shard)
+"""
+LOG = """
+for epoch in mp_tqdm(range(4), desc="epochs", mininterval=0.5):
+    for batch in mp_tqdm(range(50), desc="batches", leave=False):
+        time.sleep(0.01)
+"""
 
 TRAIN = "examples/train_ddp.py"
 PICTURES: dict[str, Callable[[], None]] = {
     "prints": lambda: program("prints", PRINTS, r"epoch 1:.*epochs: +67%.*batches: +[4-7]"),
     "pool": lambda: program("pool", POOL, r"is empty.*documents: +[5-8].%"),
     "stall": lambda: program("stall", STALL, r"nothing for"),
+    "failed": lambda: program("failed", FAILED, r"NotFound", before="NO_COLOR=1 "),
+    "log": lambda: program("log", LOG, r"epochs: 100%", behind=" 2>&1 | cat"),
     "ddp": lambda: shoot(
         "ddp",
-        ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", TRAIN],
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            "2",
+            TRAIN,
+        ],
         f"torchrun --standalone --nproc-per-node 2 {TRAIN}",
         _shows("epochs:  67%.*batches:  [4-7].%.*loss="),
     ),
