@@ -75,7 +75,7 @@ def _shows(pattern: str) -> Callable[[Screen], bool]:
 
 
 def program(name: str, source: str, pattern: str, before: str = "", behind: str = "") -> None:
-    """Shoots a short program, which the picture shows the name of, and what a shell has around it."""
+    """Shoots a short program, whose name the picture shows, and what a shell has around it."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / f"{name}.py"
         path.write_text("import time\nfrom mp_tqdm import mp_tqdm, report_progress\n" + source)
