@@ -331,15 +331,34 @@ mod tests {
 
     #[test]
     fn a_rank_that_stops_when_the_others_are_nearly_through_is_silent() {
-        // The one that is through first has less to do, and is not as far.
-        for totals in [[200, 200, 200], [150, 200, 500]] {
+        // They had passed it before, or have less to do and are not as far.
+        for (totals, silent) in [([200, 200, 200], 11), ([100, 120, 500], 15)] {
             let said = said(30, &totals, |rank, second| match rank {
                 2 if second >= 4 => 0,
+                2 => 37,
                 _ => 40,
             });
-            assert_eq!(words(&said[..9]), [""; 0]);
-            assert_eq!(said[14].1, ["rank 2 silent for 10s at 156"], "{totals:?}");
-            assert_eq!(words(&said[14..]), vec!["rank 2 silent"; 17]);
+            assert_eq!(words(&said[..silent - 1]), [""; 0], "{totals:?}");
+            assert_eq!(said[16].1, ["rank 2 silent for 12s at 144"], "{totals:?}");
+            assert_eq!(words(&said[silent..]), vec!["rank 2 silent"; 31 - silent]);
+        }
+    }
+
+    #[test]
+    fn ranks_that_wait_for_one_that_works_elsewhere_are_not_silent_where_some_are_through() {
+        // At work elsewhere is one that has something left here, or one that is through.
+        for (ahead, worker) in [(10, 0), (30, 0), (30, 1)] {
+            let mut notes = Notes::default();
+            for second in 0..60 {
+                let now_s = f64::from(second);
+                for rank in [Rank(0), Rank(1), Rank(2)] {
+                    notes.moves.entry(rank).or_insert((0.0, now_s));
+                }
+                notes.moves.insert(Rank(worker), (now_s, now_s));
+                let last = if second > 0 { 20 } else { 19 };
+                let ranks = [share(0, ahead, 30), share(1, 3, 3), share(2, last, 30)];
+                assert_eq!(notes.of_ranks(BAR, Reduction::Mean, &ranks, now_s), [""; 0]);
+            }
         }
     }
 

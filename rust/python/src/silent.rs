@@ -18,8 +18,9 @@ pub(crate) struct Standing {
     /// When one of them counted last.
     moved_s: f64,
     they_go_on: bool,
-    /// Some are through with the bar, and of the others, which they may wait for, none goes on.
-    are_through: bool,
+    /// All but one are through with the bar, and none of them counts in whatever bar: they wait for
+    /// the last one. Of several that are left each may wait for another.
+    wait_for_last: bool,
     /// None that has the bar open counts in whatever bar.
     nobody_moves: bool,
 }
@@ -38,8 +39,9 @@ impl Standing {
             let pace = pace_of(share.rank);
             pace.is_some_and(|pace| pace.rate(now_s).is_some())
         };
+        let is_still = |share: &RankShare| still_s(share.rank) >= SILENT_S;
         let alive = || ranks.iter().filter(|share| share.opened && !share.dead);
-        let mut at_work = alive().filter(|share| is_at_work(share));
+        let is_last_left = alive().filter(|share| is_at_work(share)).count() == 1;
         let is_of_job = reduction == Reduction::Job;
         Self {
             now_s,
@@ -51,13 +53,11 @@ impl Standing {
                 .fold(f64::NEG_INFINITY, f64::max),
             they_go_on: ranks.iter().any(goes_on),
             // What is left of a counter of the job is nobody's part.
-            are_through: !is_of_job
-                && !at_work.any(goes_on)
-                && alive().any(|share| !is_at_work(share)),
-            nobody_moves: ranks
-                .iter()
-                .filter(|share| share.open)
-                .all(|share| still_s(share.rank) >= SILENT_S),
+            wait_for_last: !is_of_job
+                && is_last_left
+                && alive().count() > 1
+                && alive().all(|share| is_still(share) && !goes_on(share)),
+            nobody_moves: ranks.iter().filter(|share| share.open).all(is_still),
         }
     }
 
@@ -65,9 +65,9 @@ impl Standing {
     pub(crate) fn is_silent(&self, share: &RankShare, pace: &mut Pace, still_s: f64) -> bool {
         let n = share.n.as_f64();
         let is_behind = self.best > n;
-        let is_passed = self.are_through || self.they_go_on && self.best > pace.best;
+        let is_passed = self.wait_for_last || self.they_go_on && self.best > pace.best;
         let has_fallen_back = pace.was_passed(is_passed, self.now_s)
-            && (self.are_through || is_behind && self.moved_s - pace.moved_s >= AHEAD_S);
+            && (self.wait_for_last || is_behind && self.moved_s - pace.moved_s >= AHEAD_S);
         // All wait, one step ahead of it, and it is no rank at work in another bar that they wait for.
         let is_waited_for = is_behind && self.nobody_moves && pace.best <= n;
         // Of a counter of the job a rank may only be the one that shows it.
