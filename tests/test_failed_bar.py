@@ -11,6 +11,9 @@ from support.terminal import Terminal
 
 Program = Callable[..., list[str]]
 
+# From 3.13 on Python colours its tracebacks on a terminal.
+PLAIN = {"PYTHON_COLORS": "0"}
+
 ENDS = {
     "an exception in a loop": ("for _ in mp_tqdm(range(9)): 1 / 0", True),
     "an exception of the iterable": (
@@ -35,7 +38,7 @@ def ended_by(program: Program, source: str) -> list[str]:
 def test_a_bar_that_an_exception_ended_is_red(
     terminal: Terminal, program: Program, source: str, is_failure: bool
 ) -> None:
-    terminal.start(ended_by(program, source))
+    terminal.start(ended_by(program, source), env=programs.environment(**PLAIN))
     terminal.wait()
     assert (b"\x1b[31m" in terminal.output()) == is_failure
     assert "failed" not in terminal.text()
@@ -62,7 +65,7 @@ def test_a_terminal_without_colours_is_told_in_words(
             bar.update()
             1 / 0
     """
-    terminal.start(program(source), env=programs.environment(**changes))
+    terminal.start(program(source), env=programs.environment(**PLAIN, **changes))
     assert terminal.wait() == 1
     last = [line for line in terminal.lines() if "1/9 [" in line][-1]
     assert last.endswith(", loss=1, failed]"), terminal.text()
@@ -95,7 +98,7 @@ def test_bars_in_each_other_stay_in_their_places_and_what_is_next_starts_a_line(
     terminal: Terminal, program: Program, colours: dict[str, str]
 ) -> None:
     # The last lines as tqdm leaves them: the inner one's above, as it ended first.
-    terminal.start(program(NESTED), env=programs.environment(**colours))
+    terminal.start(program(NESTED), env=programs.environment(**PLAIN, **colours))
     places = ["outer:  33%", "inner:  40%"]
     terminal.wait_for(
         lambda screen: [line[:11] for line in screen.lines() if "%" in line] == places
