@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from support import programs
+from support.launches import MPI
 from support.terminal import Terminal
 
 pytest.importorskip("torch")
@@ -65,12 +66,6 @@ def test_all_is_counted_in_any_number_of_ranks(tmp_path: Path, ranks: int | None
     # The lines of the bars go to the standard error, and are the same whoever counts.
     ends = re.findall(r"(\w+): 100%\|[^|]*\| (\d+/\d+) \[", done.stderr)
     assert sorted(ends) == [("epochs", "2/2"), ("loaded", "2000/2000"), ("trained", "2000/2000")]
-
-
-MPI = {
-    "Open MPI": ["mpirun.openmpi", "--allow-run-as-root", "--oversubscribe", "-n", "2"],
-    "MPICH": ["mpiexec.hydra", "-n", "2"],
-}
 
 
 @pytest.mark.parametrize("launcher", MPI.values(), ids=MPI)

@@ -14,7 +14,7 @@ import pytest
 
 from mp_tqdm import _doctor_findings, _doctor_page
 from support import programs
-from support.launches import DEEPSPEED, HYDRA, LIGHTNING, OPEN_MPI, SLURM, TORCHRUN
+from support.launches import DEEPSPEED, HYDRA, LIGHTNING, MPI, OPEN_MPI, SLURM, TORCHRUN
 from support.polling import wait_until
 
 if TYPE_CHECKING:
@@ -247,10 +247,11 @@ def test_the_rule_that_says_who_this_is_stands_on_the_page(
 
 
 def test_under_open_mpi_the_first_rank_prints_one_page_for_all() -> None:
-    launcher = [programs.needs("mpirun.openmpi"), "--allow-run-as-root", "--oversubscribe"]
+    mpirun, *options = MPI["Open MPI"]
     # It gives its ranks a terminal each.
     quiet = programs.environment(NO_COLOR="1")
-    done = programs.run([*launcher, "-n", "2", *DOCTOR, "--wait", "15"], env=quiet)
+    command = [programs.needs(mpirun), *options, *DOCTOR, "--wait", "15"]
+    done = programs.run(command, env=quiet)
     assert_one_page_of_two(done, "pmix")
 
 

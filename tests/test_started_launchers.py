@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support import programs
+from support.launches import MPI
 from support.meeting import RANK, check_ranks, left_lines
 from support.terminal import Terminal
 
@@ -49,17 +50,12 @@ def test_ranks_of_torchrun_are_one_job(
     assert left_lines(terminal) == [found.ranks[0]["n"]], terminal.text()
 
 
-MPI = {
-    "Open MPI": (["mpirun.openmpi", "--allow-run-as-root", "--oversubscribe", "-n", "2"], "pmix"),
-    "MPICH": (["mpiexec.hydra", "-n", "2"], "pmi"),
-}
-
-
 @pytest.mark.faults("F73")
-@pytest.mark.parametrize(("launcher", "rule"), MPI.values(), ids=MPI)
+@pytest.mark.parametrize(("name", "rule"), [("Open MPI", "pmix"), ("MPICH", "pmi")])
 def test_ranks_of_mpi_are_one_job(
-    terminal: Terminal, program: Program, tmp_path: Path, launcher: list[str], rule: str
+    terminal: Terminal, program: Program, tmp_path: Path, name: str, rule: str
 ) -> None:
+    launcher = MPI[name]
     programs.needs(launcher[0])
     launch(terminal, [*launcher, *program(RANK, "2")], tmp_path)
     found = check_ranks(tmp_path, rule, 2)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.ranks import Ranks
+from support.screen import Screen
 from support.terminal import Terminal
 
 pytestmark = [pytest.mark.faults, pytest.mark.once, pytest.mark.slow]
@@ -32,6 +33,12 @@ COUNT_OR_WAIT = """
 """
 
 
+def names(rank: int, seconds: str) -> Callable[[Screen], bool]:
+    """Whether the line calls a rank silent that stopped at 20, for so many seconds."""
+    said = re.compile(rf"train: .*, rank {rank} silent for {seconds}s at 20\b")
+    return lambda screen: said.search(screen.text()) is not None
+
+
 @pytest.mark.faults("F9")
 @pytest.mark.parametrize("how", ["stopped", "stuck"])
 def test_a_rank_that_hangs_is_named_with_its_count_and_seconds(
@@ -44,15 +51,11 @@ def test_a_rank_that_hangs_is_named_with_its_count_and_seconds(
         if how == "stopped":
             terminal.send_signal(signal.SIGSTOP, 1)
         ranks.go("counted")
-        terminal.wait_for(
-            lambda screen: re.search(r"train: .*, rank 1 silent for [5-9]s at 20\b", screen.text())
-        )
+        terminal.wait_for(names(1, "[5-9]"))
         # The two at work may be called slow: one of them has less of a busy machine.
         assert not re.search("rank [02] silent", terminal.text())
         # The seconds go on.
-        terminal.wait_for(
-            lambda screen: re.search(r"rank 1 silent for (?!5)\d+s at 20\b", screen.text())
-        )
+        terminal.wait_for(names(1, r"(?!5)\d+"))
         if how == "stopped":
             terminal.send_signal(signal.SIGCONT, 1)
             terminal.wait_for(lambda screen: "rank 1 silent" not in screen.text())
@@ -82,9 +85,7 @@ def test_a_rank_that_hangs_when_the_others_are_nearly_through_is_named(
     with Terminal(columns=140) as terminal, Ranks(tmp_path, command, 3, terminal) as ranks:
         ranks.pass_by("open")
         ranks.arrive("end")
-        terminal.wait_for(
-            lambda screen: re.search(r"train: .*, rank 0 silent for \d+s at 20\b", screen.text())
-        )
+        terminal.wait_for(names(0, r"\d+"))
         assert not re.search("rank [12] silent", terminal.text())
         ranks.go("end")
         assert terminal.wait() == 0

@@ -2,6 +2,12 @@
 
 from mp_tqdm._identity import Place
 
+# How two ranks are started by the launchers of MPI that Debian has.
+MPI = {
+    "Open MPI": ["mpirun.openmpi", "--allow-run-as-root", "--oversubscribe", "-n", "2"],
+    "MPICH": ["mpiexec.hydra", "-n", "2"],
+}
+
 # As printed in a rank by torchrun of PyTorch 2.15, less what no rule reads.
 TORCHRUN = {
     "GROUP_RANK": "0",
