@@ -8,7 +8,7 @@ use crate::group::Group;
 use crate::line::seconds;
 use crate::pace::{self, Pace};
 use crate::process::Process;
-use crate::silent::{Standing, best_of, is_at_work};
+use crate::silent::{Standing, is_at_work};
 
 /// Ranks that are not there this long after a bar opened are called out of sight.
 const UNSEEN_S: f64 = 5.0;
@@ -74,7 +74,8 @@ impl Notes {
         ranks: &[RankShare],
         now_s: f64,
     ) -> Vec<String> {
-        let best = best_of(ranks);
+        let counts = ranks.iter().map(|share| share.n.as_f64());
+        let best = counts.fold(f64::NEG_INFINITY, f64::max);
         for share in ranks.iter().filter(|share| share.opened) {
             let n = share.n.as_f64();
             let pace = self.paces.entry((id, share.rank));
@@ -88,7 +89,7 @@ impl Notes {
         let slow = pace::slow(&mut self.paces, id, &totals, now_s);
         let pace_of = |rank| self.paces.get(&(id, rank));
         let still_s = |rank| self.still_s(rank, now_s);
-        let standing = Standing::of(reduction, ranks, pace_of, still_s, now_s);
+        let standing = Standing::of(reduction, ranks, best, pace_of, still_s, now_s);
         ranks
             .iter()
             .filter(|share| share.opened)

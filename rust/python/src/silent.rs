@@ -26,11 +26,12 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    /// Of the shares of a bar, what is known of each rank's pace in it, and for how many seconds a rank
-    /// has counted in no bar.
+    /// Of the shares of a bar and the highest count in them, what is known of each rank's pace in it, and
+    /// for how many seconds a rank has counted in no bar.
     pub(crate) fn of<'a>(
         reduction: Reduction,
         ranks: &[RankShare],
+        best: f64,
         pace_of: impl Fn(Rank) -> Option<&'a Pace>,
         still_s: impl Fn(Rank) -> f64,
         now_s: f64,
@@ -46,7 +47,7 @@ impl Standing {
         Self {
             now_s,
             is_of_job,
-            best: best_of(ranks),
+            best,
             moved_s: ranks
                 .iter()
                 .filter_map(|share| Some(pace_of(share.rank)?.moved_s))
@@ -74,12 +75,6 @@ impl Standing {
         let has_part = !self.is_of_job || share.n != share.initial;
         is_at_work(share) && has_part && (has_fallen_back || is_waited_for) && still_s >= SILENT_S
     }
-}
-
-/// The highest count of any rank.
-pub(crate) fn best_of(ranks: &[RankShare]) -> f64 {
-    let counts = ranks.iter().map(|share| share.n.as_f64());
-    counts.fold(f64::NEG_INFINITY, f64::max)
 }
 
 /// Whether the rank has the bar open, and something left to do in it.
