@@ -45,6 +45,27 @@ pub(crate) struct Opened {
     pub(crate) dropped: Lost,
 }
 
+impl Opened {
+    /// A segment that others are attached to.
+    pub(crate) fn joined(tables: &'static Tables, locks: Locks) -> Self {
+        Self {
+            tables,
+            locks,
+            created: false,
+            was_left: false,
+            dropped: Lost::NONE,
+        }
+    }
+
+    /// A segment that this process made.
+    fn created(tables: &'static Tables, locks: Locks) -> Self {
+        Self {
+            created: true,
+            ..Self::joined(tables, locks)
+        }
+    }
+}
+
 /// What to do with a whole segment of the job that nobody is attached to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leftover {
@@ -158,11 +179,8 @@ fn attach(path: &Path, job: u64, leftover: Leftover) -> Result<Attempt, Error> {
             // Turns a write lock into a read lock at one stroke.
             locks.enter()?;
             Ok(Attempt::Done(Opened {
-                tables,
-                locks,
-                created: false,
                 was_left: is_alone,
-                dropped: Lost::NONE,
+                ..Opened::joined(tables, locks)
             }))
         }
         (seen, tables) if is_alone && unlink_if_alone(path, &locks) => {
@@ -230,13 +248,7 @@ fn publish(file: OwnedFd, path: &Path, job: u64) -> Result<Option<Opened>, Error
         path,
         AtFlags::AT_SYMLINK_FOLLOW,
     ) {
-        Ok(()) => Ok(Some(Opened {
-            tables,
-            locks,
-            created: true,
-            was_left: false,
-            dropped: Lost::NONE,
-        })),
+        Ok(()) => Ok(Some(Opened::created(tables, locks))),
         Err(Errno::EEXIST | Errno::ENOENT) => Ok(None),
         Err(errno) => Err(Error::system("publish the segment")(errno)),
     }
@@ -247,13 +259,7 @@ pub(crate) fn create_memfd(job: u64) -> Result<Opened, Error> {
     let file = memfd_create("mp_tqdm", MFdFlags::MFD_CLOEXEC)
         .map_err(Error::system("create an unnamed segment"))?;
     let (tables, locks) = fill(file, job)?;
-    Ok(Opened {
-        tables,
-        locks,
-        created: true,
-        was_left: false,
-        dropped: Lost::NONE,
-    })
+    Ok(Opened::created(tables, locks))
 }
 
 /// Unlinks the file if no other process is attached; true if the name is free now.

@@ -140,13 +140,7 @@ impl Home {
         if !locks.enter()? {
             return Err(Error::Contended);
         }
-        let opened = Opened {
-            tables: self.tables,
-            locks,
-            created: false,
-            was_left: false,
-            dropped: Lost::NONE,
-        };
+        let opened = Opened::joined(self.tables, locks);
         Self::settle(opened, self.rung.clone(), application)
     }
 
