@@ -139,7 +139,8 @@ def _enter(
     job = job_hash(identity.job)
     inherited = _core.inherited()
     parent = identity.parent
-    is_off = _streams.mode() == "off" or _streams.is_lost(sys.stderr)
+    mode = _streams.mode()
+    is_off = mode == "off" or _streams.is_lost(sys.stderr)
     return _core.attach(
         job,
         "follower" if follows_workers else identity.role,
@@ -147,8 +148,8 @@ def _enter(
         parent=(parent.slot, parent.incarnation) if parent else None,
         directories=directories(os.environ),
         world=(identity.local_world, identity.world, identity.node, identity.nodes),
-        stream=None if is_off else _streams.descriptor(sys.stderr),
-        log="json" if _streams.mode() == "json" else "lines",
+        stream=None if is_off else _streams.descriptor(sys.stderr, mode),
+        log="json" if mode == "json" else "lines",
         colours=_streams.has_colours(),
         interactive=hasattr(sys, "ps1") or bool(sys.flags.interactive),
         inherit=inherited is not None and inherited[3] == job,
