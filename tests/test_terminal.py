@@ -1,14 +1,12 @@
 """What a person sees on a terminal while bars move, end and share it with other text."""
 
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from support import programs
-from support.polling import wait_until
 from support.screen import Screen
 from support.terminal import Terminal
 
@@ -442,107 +440,3 @@ def test_a_narrow_window_shows_a_line_that_fits(program: Program) -> None:
 def sweep(program: Program) -> None:
     """The next program on the machine removes the memory of those that were killed."""
     assert programs.run(program("import mp_tqdm; mp_tqdm.mp_tqdm(disable=True)")).returncode == 0
-
-
-# --- an interactive session -----------------------------------------------------------------------
-
-
-def prompts(terminal: Terminal) -> int:
-    """How many prompts stand on the screen."""
-    return sum(line.startswith((">>>", "...")) for line in terminal.lines())
-
-
-def session(terminal: Terminal, program: Program, *lines: str) -> None:
-    """A Python session on the terminal, in which these lines were typed."""
-    terminal.start([program("")[0], "-q", "-i"])
-    for number, line in enumerate(lines, 1):
-        terminal.wait_for(lambda _, number=number: prompts(terminal) >= number)  # type: ignore[misc]
-        terminal.press(line.encode() + b"\n")
-
-
-def is_at_prompt(terminal: Terminal) -> bool:
-    """Whether the cursor stands behind a prompt at which nothing is typed yet."""
-    row, column = terminal.cursor
-    return terminal.visible()[row] == ">>>" and column == 4
-
-
-def leave(terminal: Terminal) -> None:
-    """Ends the session; a ^D that comes before the prompt is lost."""
-    terminal.wait_for(lambda _: is_at_prompt(terminal))
-    terminal.press(b"\x04")
-    assert terminal.wait() == 0
-
-
-def is_quiet(terminal: Terminal, seconds: float = 0.5) -> bool:
-    """Whether nothing was written for so long; by default that is five frames."""
-    return bool(terminal.recording) and time.monotonic() - terminal.recording[-1].time > seconds
-
-
-def test_in_a_session_a_bar_that_does_not_move_is_not_drawn_again(
-    terminal: Terminal, program: Program
-) -> None:
-    session(
-        terminal,
-        program,
-        "from mp_tqdm import mp_tqdm",
-        "bar = mp_tqdm(total=10)",
-        "bar.update(3)",
-    )
-    terminal.wait_for(lambda screen: "| 3/10 [" in screen.text())
-    # A clock would tick meanwhile.
-    wait_until(lambda: is_quiet(terminal, 2.2), "a session in which nothing moves to be quiet")
-    terminal.press(b"bar.update(4)\n")
-    terminal.wait_for(lambda screen: "| 7/10 [" in screen.text())
-    terminal.press(b"bar.close()\n")
-    terminal.wait_for(lambda _: is_quiet(terminal))
-    terminal.press(b"print('al' + 'ive')\n")
-    terminal.wait_for(lambda screen: "\nalive" in screen.text())
-    leave(terminal)
-
-
-@pytest.mark.faults("F75")
-def test_control_c_in_a_loop_leaves_the_prompt_alone(terminal: Terminal, program: Program) -> None:
-    session(
-        terminal,
-        program,
-        "import time; from mp_tqdm import mp_tqdm",
-        "for i in mp_tqdm(range(1000)): time.sleep(0.01)",
-        "",
-    )
-    terminal.wait_for(lambda screen: "%|" in screen.text() and "| 0/1000" not in screen.text())
-    terminal.press(b"\x03")
-    terminal.wait_for(lambda screen: "KeyboardInterrupt" in screen.text())
-    wait_until(lambda: is_quiet(terminal, 2.2), "a session after an interrupt to be quiet")
-    terminal.press(b"print('al' + 'ive')\n")
-    terminal.wait_for(lambda screen: "\nalive" in screen.text())
-    # A new bar works.
-    terminal.press(b"for i in mp_tqdm(range(7)): pass\n\n")
-    terminal.wait_for(lambda screen: "| 7/7 [" in screen.text())
-    leave(terminal)
-
-
-@pytest.mark.faults("F75")
-def test_control_c_at_a_prompt_with_a_bar_open_leaves_the_prompt_alone(
-    terminal: Terminal, program: Program
-) -> None:
-    session(
-        terminal,
-        program,
-        "from mp_tqdm import mp_tqdm",
-        "bar = mp_tqdm(total=10)",
-        "bar.update(3)",
-    )
-    terminal.wait_for(lambda screen: "| 3/10 [" in screen.text())
-    wait_until(lambda: is_quiet(terminal), "a session in which nothing moves to be quiet")
-    terminal.press(b"half a line\x03")
-    terminal.wait_for(lambda screen: "KeyboardInterrupt" in screen.text())
-    terminal.wait_for(lambda _: is_at_prompt(terminal))
-    wait_until(lambda: is_quiet(terminal, 2.2), "a session after an interrupt to be quiet")
-    # The bar that was open and a new one work.
-    terminal.press(b"bar.update(4)\n")
-    terminal.wait_for(lambda screen: "| 7/10 [" in screen.text())
-    terminal.wait_for(lambda _: is_at_prompt(terminal))
-    terminal.press(b"sum(mp_tqdm(range(9)))\n")
-    terminal.wait_for(lambda screen: "| 9/9 [" in screen.text())
-    terminal.wait_for(lambda screen: re.search(r"^36$", screen.text(), re.MULTILINE) is not None)
-    leave(terminal)

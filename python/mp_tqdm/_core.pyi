@@ -41,6 +41,7 @@ __all__ = [
     "attach",
     "before_fork",
     "display_columns",
+    "draw_again",
     "draws_on",
     "format_interval",
     "format_meter",
@@ -427,6 +428,12 @@ def hold() -> None:
 
 def unhold() -> None:
     """Draws again after `hold`."""
+
+def draw_again() -> None:
+    """Draws the lines of this process now, below the cursor, wherever that is.
+
+    Waits for a terminal that takes nothing just now, at most 50 ms.
+    """
 
 def draws_on(device: int) -> bool:
     """Whether lines of the job are drawn on the terminal of this device number (`st_rdev`)."""

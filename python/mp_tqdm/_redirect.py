@@ -5,12 +5,17 @@ on the stream itself: whoever got hold of it earlier (a handler of `logging`) ta
 everything else of it (`isatty`, `fileno`, `buffer`, its identity) is as before. The replacement
 erases the lines below the cursor in the same write as the text; see `rust/python/src/above.rs`.
 
+A prompt and the echo of what is typed go past the streams, onto the line where the bars began. But
+each shell flushes `sys.stdout` before it prompts, and so does `input` (not that of Python 3.13's
+shell). There, `flush` draws the bars once more: the line is free, and they begin below it.
+
 While a cell runs, IPython has a `write` of its own there, which keeps a copy of the text and hands
 it on. It gets the text alone, and its place back.
 """
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import sys
@@ -79,8 +84,25 @@ class AboveBars:
             write(self._stream, before)
             self._tee(text)
 
+    def flush(self) -> None:
+        """Writes what the stream holds back, and draws the bars below it: a prompt may follow."""
+        io.TextIOWrapper.flush(self._stream)
+        _core.draw_again()
+
+    def take_flush(self) -> None:
+        """Stands in the place of the stream's `flush` too, unless somebody else does."""
+        if self._stream.__dict__.setdefault("flush", self.flush) == self.flush:
+            # The interpreter flushes once more when little of it is left.
+            atexit.register(self._give_back_flush)
+
+    def _give_back_flush(self) -> None:
+        atexit.unregister(self._give_back_flush)
+        if self._stream.__dict__.get("flush") == self.flush:
+            del self._stream.flush
+
     def give_back(self) -> None:
         """Leaves the stream as it was."""
+        self._give_back_flush()
         if self._tee is None:
             del self._stream.write
         else:
@@ -123,6 +145,8 @@ def _begin(key: int) -> None:
         if above is not None and not is_ours(stream):
             stream.write = above  # type: ignore[method-assign]
             _streams.append(stream)
+            if stream is sys.stdout and hasattr(sys, "ps1"):
+                above.take_flush()
 
 
 def end(bar: Any) -> None:

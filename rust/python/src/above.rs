@@ -44,6 +44,18 @@ impl Stage {
     pub(crate) fn unhold(&self) {
         self.shared().held_until_s = 0.0;
     }
+
+    /// Draws the lines now, below the cursor, wherever that is.
+    fn draw_again(&self, process: &'static Process) {
+        {
+            let mut shared = self.shared();
+            let Some((output, _)) = shared.shown else {
+                return;
+            };
+            shared.display.damage(output);
+        }
+        self.flush(process);
+    }
 }
 
 /// Whether others print beside the lines just now.
@@ -150,6 +162,14 @@ fn header() -> Option<&'static Header> {
 pub(crate) fn draws_on(device: u64) -> bool {
     let shown_on = header().map_or(0, |of| of.shown_on.load(Ordering::Relaxed));
     device != 0 && shown_on & !ERASED == word(device)
+}
+
+/// Draws the lines once more, below the cursor; before somebody writes who does not ask.
+#[pyfunction]
+pub(crate) fn draw_again(py: Python<'_>) {
+    if let Some(process) = hot::process() {
+        py.detach(|| process.stage.draw_again(process));
+    }
 }
 
 /// What goes before a text, what goes behind it, and the rest of a frame, which goes before all.

@@ -38,7 +38,7 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use super::above::{around_text, draws_on, printed};
+    use super::above::{around_text, draw_again, draws_on, printed};
     #[pymodule_export]
     use super::fork::{after_fork_in_child, after_fork_in_parent, before_fork};
     #[pymodule_export]

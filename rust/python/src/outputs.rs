@@ -19,6 +19,8 @@ const IDLE_OUTPUTS: usize = 8;
 pub(crate) struct Manner {
     pub(crate) log: Log,
     pub(crate) has_colours: bool,
+    /// Whether somebody types into this process: a bar that did not move is not drawn again.
+    pub(crate) has_prompts: bool,
 }
 
 /// What a log is made of.
@@ -46,12 +48,17 @@ impl Shared {
             tables: self.tables,
             me: self.me,
         });
-        let output = match (is_terminal, self.manner.log) {
-            (true, _) if self.manner.has_colours => Output::terminal(sink),
-            (true, _) => Output::terminal(sink).without_colours(),
+        let mut output = match (is_terminal, self.manner.log) {
+            (true, _) => Output::terminal(sink),
             (false, Log::Lines) => Output::log(sink),
             (false, Log::Json) => Output::json(sink),
         };
+        if is_terminal && !self.manner.has_colours {
+            output = output.without_colours();
+        }
+        if self.manner.has_prompts {
+            output = output.with_prompts();
+        }
         let next = self.outputs.values().map(|id| id.0 + 1).max().unwrap_or(1);
         let id = OutputId(next);
         self.display.add_output(id, output);

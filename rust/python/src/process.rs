@@ -27,8 +27,6 @@ pub(crate) struct Process {
     pub(crate) world: World,
     pub(crate) stage: Stage,
     pub(crate) held: Held,
-    /// Whether somebody types into this process: a bar that did not move is not drawn again.
-    pub(crate) is_interactive: bool,
     /// How often this process opened a bar at each path.
     passes: Mutex<HashMap<u64, u32>>,
     /// Where reports count while no bar is open and no cell of the segment is free.
@@ -60,6 +58,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const PLAIN: Manner = Manner {
     log: Log::Lines,
     has_colours: true,
+    has_prompts: false,
 };
 
 /// Nanoseconds of the monotonic clock, which all processes of a machine share.
@@ -162,18 +161,12 @@ pub(crate) fn attached(py: Python<'_>) -> PyResult<Option<&'static Process>> {
             node: 0,
             nodes: 1,
         };
-        settle(Home::attach(&alone).ok()?, world, None, PLAIN, false);
+        settle(Home::attach(&alone).ok()?, world, None, PLAIN);
         hot::process()
     }))
 }
 
-fn settle(
-    home: Home,
-    world: World,
-    stream: Option<(RawFd, bool)>,
-    manner: Manner,
-    is_interactive: bool,
-) {
+fn settle(home: Home, world: World, stream: Option<(RawFd, bool)>, manner: Manner) {
     let lost: &'static Cell = Box::leak(Box::new(Cell::new()));
     let stage = Stage::new(&home, stream, manner);
     let process: &'static Process = Box::leak(Box::new(Process {
@@ -181,7 +174,6 @@ fn settle(
         world,
         stage,
         held: Held::default(),
-        is_interactive,
         passes: Mutex::new(HashMap::new()),
         lost,
         has_lost: AtomicU32::new(0),
@@ -341,8 +333,8 @@ pub(crate) fn attach(
         Manner {
             log,
             has_colours: colours,
+            has_prompts: interactive,
         },
-        interactive,
     );
     Ok(answer.into_pyobject(py)?.into_any().unbind())
 }

@@ -60,6 +60,8 @@ pub(crate) struct Scene {
     /// Set until the first look, where early workers left the segment: the bars that nobody has open
     /// have been over for long.
     was_left: bool,
+    /// Whether bars that did not move keep their line, and the clock in it with it.
+    has_prompts: bool,
     /// What each row last said, without its times.
     said: HashMap<u64, Said>,
 }
@@ -74,9 +76,10 @@ struct Said {
 }
 
 impl Scene {
-    pub(crate) fn new(was_left: bool) -> Self {
+    pub(crate) fn new(was_left: bool, has_prompts: bool) -> Self {
         Self {
             was_left,
+            has_prompts,
             ..Self::default()
         }
     }
@@ -135,7 +138,7 @@ impl Scene {
                     }
                     Some(_) => {}
                 }
-                row.is_still = process.is_interactive && self.is_still(&row);
+                row.is_still = self.has_prompts && self.is_still(&row);
                 picture.rows.push((id, output, row));
             }
             first = false;

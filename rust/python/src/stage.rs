@@ -111,7 +111,10 @@ impl Stage {
                 noise: Noise::default(),
                 stream,
                 manner,
-                scene: Scene::new(home.was_left && home.role != Role::Worker),
+                scene: Scene::new(
+                    home.was_left && home.role != Role::Worker,
+                    manner.has_prompts,
+                ),
                 idle_looks: 0,
                 reader: Reader::default(),
                 turn: Turn::default(),

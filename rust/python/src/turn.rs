@@ -136,6 +136,10 @@ impl Sink for OwnersSink {
     fn size(&self) -> Option<Size> {
         self.sink.size()
     }
+
+    fn is_edited(&self) -> bool {
+        self.sink.is_edited()
+    }
 }
 
 #[cfg(test)]

@@ -33,6 +33,15 @@ pub(crate) struct Block {
     is_damaged: bool,
 }
 
+/// What becomes of the rest of the cursor's line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Remains {
+    /// The cursor may stand where the block stood: what is behind it is ours.
+    Erase,
+    /// Somebody edits that line: what is behind the cursor is his.
+    Keep,
+}
+
 impl Block {
     /// Forgets what stands there, so that the next frame draws everything.
     pub(crate) fn invalidate(&mut self) {
@@ -48,7 +57,13 @@ impl Block {
 
     /// The bytes that put `permanent` above the block and make the block show `rows`; empty if it
     /// does already. No text may be wider than [`line_columns`].
-    pub(crate) fn compose(&self, permanent: &[String], rows: &[String], size: Size) -> Vec<u8> {
+    pub(crate) fn compose(
+        &self,
+        permanent: &[String],
+        rows: &[String],
+        size: Size,
+        behind_cursor: Remains,
+    ) -> Vec<u8> {
         let nothing_there = rows.is_empty() && self.drawn.is_empty();
         let same = rows == self.drawn && !self.is_damaged;
         if permanent.is_empty() && (same || nothing_there) {
@@ -63,11 +78,11 @@ impl Block {
                 frame.push_str("\r\n");
             }
         }
-        if rows.is_empty() {
-            frame.push_str(ERASE_BELOW);
-            return frame.into_bytes();
+        match (rows, behind_cursor) {
+            ([], Remains::Erase) => frame.push_str(ERASE_BELOW),
+            ([], Remains::Keep) => push_rows(&mut frame, &[String::new()], behind_cursor),
+            _ => push_rows(&mut frame, rows, behind_cursor),
         }
-        push_rows(&mut frame, rows);
         frame.into_bytes()
     }
 
@@ -78,7 +93,7 @@ impl Block {
             return None;
         }
         let mut frame = String::new();
-        push_rows(&mut frame, &self.drawn);
+        push_rows(&mut frame, &self.drawn, Remains::Erase);
         Some(frame)
     }
 
@@ -129,12 +144,14 @@ pub(crate) fn hidden_line(hidden: usize, columns: u32) -> String {
 }
 
 /// Draws rows below the cursor, which then is where it was.
-fn push_rows(frame: &mut String, rows: &[String]) {
+fn push_rows(frame: &mut String, rows: &[String], behind_cursor: Remains) {
     // Room first: if the screen scrolls, it does so before the cursor is saved.
     frame.push_str(&INDEX.repeat(rows.len()));
     // Writing to a `String` cannot fail.
     let _ = write!(frame, "\x1b[{}A", rows.len());
-    frame.push_str(ERASE_LINE);
+    if behind_cursor == Remains::Erase {
+        frame.push_str(ERASE_LINE);
+    }
     frame.push_str(SAVE_CURSOR);
     for row in rows {
         frame.push_str("\r\n");
@@ -150,4 +167,41 @@ fn push_rows(frame: &mut String, rows: &[String]) {
 fn start_of_line(frame: &mut String, size: Size) {
     frame.push_str(&" ".repeat(usize::from(size.cols)));
     frame.push('\r');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::screen::Screen;
+
+    const SIZE: Size = Size { cols: 20, rows: 5 };
+
+    /// What stands on the screen after a frame of one line and one of none, drawn while the cursor is
+    /// at the start of a line that reads `>>> typed`.
+    fn drawn_over(behind_cursor: Remains) -> [Vec<String>; 2] {
+        let mut screen = Screen::new(SIZE);
+        screen.feed(">>> typed\r");
+        let mut block = Block::default();
+        [vec!["a bar".to_owned()], Vec::new()].map(|rows| {
+            let frame = block.compose(&[], &rows, SIZE, behind_cursor);
+            block.commit(rows);
+            screen.feed_bytes(&frame);
+            assert_eq!(screen.cursor(), (0, 0));
+            screen.lines()
+        })
+    }
+
+    #[test]
+    fn a_line_that_somebody_edits_is_his_up_to_its_end() {
+        let [shown, ended] = drawn_over(Remains::Keep);
+        assert_eq!(shown, [">>> typed", "a bar"]);
+        assert_eq!(ended, [">>> typed"]);
+    }
+
+    #[test]
+    fn else_what_stands_behind_the_cursor_is_an_old_line_of_ours() {
+        let [shown, ended] = drawn_over(Remains::Erase);
+        assert_eq!(shown, ["", "a bar"]);
+        assert!(ended.is_empty());
+    }
 }

@@ -6,6 +6,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::write;
 
 use crate::sink::{Outcome, Sink, Size};
@@ -113,6 +114,13 @@ impl Sink for FdSink {
             cols: width.0,
             rows: height.0,
         })
+    }
+
+    /// Editors of lines read the terminal key by key (readline, prompt_toolkit, Python's own).
+    fn is_edited(&self) -> bool {
+        self.own()
+            .and_then(|fd| tcgetattr(fd).ok())
+            .is_some_and(|modes| !modes.local_flags.contains(LocalFlags::ICANON))
     }
 }
 

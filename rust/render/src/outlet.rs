@@ -34,6 +34,10 @@ impl Outlet {
         self.sink.size()
     }
 
+    pub(crate) fn is_edited(&self) -> bool {
+        self.sink.is_edited()
+    }
+
     pub(crate) fn is_dead(&self) -> bool {
         self.is_dead
     }

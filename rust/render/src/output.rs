@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::block::Block;
+use crate::block::{Block, Remains};
 use crate::clean::clean;
 use crate::lines::Schedule;
 use crate::outlet::{Outlet, Sent};
@@ -22,6 +22,7 @@ pub struct Output {
     waiting: VecDeque<String>,
     is_refused: bool,
     has_colours: bool,
+    has_prompts: bool,
 }
 
 /// What an output can show.
@@ -63,6 +64,16 @@ impl Output {
         }
     }
 
+    /// The same output, beside prompts at which somebody types: what stands behind the cursor there
+    /// may be his.
+    #[must_use]
+    pub fn with_prompts(self) -> Self {
+        Self {
+            has_prompts: true,
+            ..self
+        }
+    }
+
     fn new(kind: Kind, sink: Box<dyn Sink + Send>) -> Self {
         Self {
             kind,
@@ -72,6 +83,7 @@ impl Output {
             waiting: VecDeque::new(),
             is_refused: false,
             has_colours: true,
+            has_prompts: false,
         }
     }
 
@@ -146,9 +158,13 @@ impl Output {
     /// Makes a terminal show these lines, below those that wait.
     pub(crate) fn draw_block(&mut self, lines: Vec<String>, size: Size) {
         self.block.resize(size);
-        let frame = self
-            .block
-            .compose(self.waiting.make_contiguous(), &lines, size);
+        let behind_cursor = if self.has_prompts && self.outlet.is_edited() {
+            Remains::Keep
+        } else {
+            Remains::Erase
+        };
+        let waiting = self.waiting.make_contiguous();
+        let frame = self.block.compose(waiting, &lines, size, behind_cursor);
         if self.send(&frame) {
             self.block.commit(lines);
         }

@@ -34,4 +34,9 @@ pub trait Sink {
 
     /// The size of the terminal now; `None` if it is none, or does not say.
     fn size(&self) -> Option<Size>;
+
+    /// Whether somebody edits a line on the terminal now: the cursor stands in the midst of it.
+    fn is_edited(&self) -> bool {
+        false
+    }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use mp_tqdm_render::{Display, FdSink, Outcome, Output, OutputId, Row, Screen, Sink, Size};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::{Winsize, openpty};
+use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 
 /// Long enough for any machine; no test waits for it unless it fails.
 const WATCHDOG: Duration = Duration::from_secs(20);
@@ -229,4 +230,17 @@ fn frames_pass_through_a_terminal_driver_unharmed() {
     let bar = " 50%|███████████▌           | 5/10 [00:05<00:04,  1.25it/s]";
     assert_eq!(screen.lines(), ["$ train", "foreign", "", bar, bar]);
     assert_eq!(screen.cursor(), (0, 2));
+}
+
+#[test]
+fn a_terminal_that_is_read_key_by_key_is_edited() {
+    let pty = openpty(None, None).expect("a terminal is free");
+    let sink = sink_of(&pty.slave);
+    assert!(!sink.is_edited());
+    let mut modes = tcgetattr(&pty.slave).expect("it is a terminal");
+    modes.local_flags.remove(LocalFlags::ICANON);
+    tcsetattr(&pty.slave, SetArg::TCSANOW, &modes).expect("it has modes");
+    assert!(sink.is_edited());
+    let (_reader, writer) = pipe().expect("a pipe is free");
+    assert!(!sink_of(&writer).is_edited());
 }
