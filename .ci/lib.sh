@@ -173,10 +173,9 @@ fetch_requirements() {
   done <"$work/others"
 }
 
-# prepare: builds the wheel and installs it: `lint` with the checkers, `main` with all that tests
-# need, and a light `3.X` for each line of $work/others, the other Pythons the wheel is meant for.
-prepare() {
-  local version python checkers
+# build: finds the Pythons, begins to fetch what they need, and builds the wheel; then $checkers is
+# the environment with them.
+build() {
   pythons >"$work/pythons"
   if [ ! -s "$work/pythons" ]; then
     echo "no usable CPython 3.10 or newer found: it must be able to run \`-m venv\`" >&2
@@ -193,6 +192,12 @@ prepare() {
   in_background "requirements" fetch_requirements
   checkers="$(requirements "$main_version" "$main_python" lint)"
   section "wheel" build_wheel "$checkers"
+}
+
+# install_all: installs the wheel: in `lint` with the checkers, in `main` with all that tests need,
+# and in a light `3.X` for each line of $work/others, the other Pythons that it is meant for.
+install_all() {
+  local version python
   finish "requirements"
   finish "programs" || echo "some could not be installed"
 
