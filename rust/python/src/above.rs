@@ -16,7 +16,8 @@ use pyo3::prelude::*;
 
 use crate::hot;
 use crate::process::{LAST, Process};
-use crate::stage::{Shared, Stage};
+use crate::shared::Shared;
+use crate::stage::Stage;
 
 /// How long Python code may write before the lines come back of themselves.
 const HOLD_S: f64 = 1.0;

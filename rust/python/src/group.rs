@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use mp_tqdm_counters::{BarEntry, BarId, BarState, BarView, Cell, CellView, Tables, shared_start};
 
-use crate::stage::Local;
+use crate::shared::Local;
 use crate::traits::shared_traits;
 
 /// A bar with all entries and cells that stand for it.

@@ -23,6 +23,7 @@ mod process;
 mod receipt;
 mod report;
 mod scene;
+mod shared;
 mod shown;
 mod silent;
 mod stage;

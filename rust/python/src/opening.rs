@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use crate::bar::BarCore;
 use crate::number::{total_of, value_of};
 use crate::process::{Process, now_ns};
-use crate::stage::Local;
+use crate::shared::Local;
 use crate::style::Looks;
 use crate::traits::SELF_DRAWN;
 

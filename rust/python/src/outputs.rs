@@ -8,7 +8,7 @@ use mp_tqdm_counters::move_up;
 use mp_tqdm_render::{FdSink, Output, OutputId};
 
 use crate::hot;
-use crate::stage::Shared;
+use crate::shared::Shared;
 use crate::turn::OwnersSink;
 
 /// Outputs that are kept although no bar is drawn on them; each has a descriptor.

@@ -12,7 +12,7 @@ use crate::line::{Lines, better_reduction, combined, is_row_of, number, seconds}
 use crate::note::node_note;
 use crate::process::Process;
 use crate::receipt::{worked_s, workers};
-use crate::stage::Local;
+use crate::shared::Local;
 use crate::stall::Stalls;
 use crate::style::Looks;
 use crate::traits::{Leave, SELF_DRAWN, leave_of, reduction_of};

@@ -1,0 +1,148 @@
+//! What the renderer draws with: outputs, bars as this process knows them, and what it remembers from
+//! frame to frame.
+
+use std::collections::{HashMap, HashSet};
+use std::os::fd::RawFd;
+use std::sync::Arc;
+
+use mp_tqdm_counters::{BarId, Home, ProcessId, Role, Tables};
+use mp_tqdm_render::{Display, OutputId, Row, Style};
+
+use crate::above::Noise;
+use crate::line::is_row_of;
+use crate::outputs::Manner;
+use crate::process::Process;
+use crate::scene::Scene;
+use crate::style::Looks;
+use crate::turn::{Drawer, Turn};
+
+/// What this process knows of a bar that it opened, beyond what the segment says.
+#[derive(Clone, Debug)]
+pub(crate) struct Local {
+    pub(crate) output: OutputId,
+    pub(crate) style: Arc<Style>,
+}
+
+/// Whether the outputs take what is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Reader {
+    #[default]
+    Reads,
+    /// Something waits.
+    IsBehind,
+    /// Something waits, and a closing bar has waited for it in vain: the next ones do not.
+    IsAway,
+}
+
+/// Everything that is drawn with, under one lock.
+pub(crate) struct Shared {
+    pub(crate) display: Display,
+    pub(crate) outputs: HashMap<(u64, u64, bool), OutputId>,
+    pub(crate) local: HashMap<BarId, Local>,
+    /// Bars whose last line is on its way, or out: no live line any more.
+    pub(crate) closing: HashSet<BarId>,
+    /// Bars that stood on the screen in the last frame.
+    pub(crate) drawn: HashSet<BarId>,
+    pub(crate) finished: Vec<(OutputId, Row)>,
+    /// The outermost bar of the last frame.
+    pub(crate) first: Option<BarId>,
+    pub(crate) default_output: Option<OutputId>,
+    /// Device numbers of the terminals among the outputs.
+    pub(crate) devices: HashMap<OutputId, u64>,
+    /// Where live lines stand, as the job was last told; see `above.rs`.
+    pub(crate) shown: Option<(OutputId, u64)>,
+    pub(crate) noise: Noise,
+    /// The stream for bars that other processes opened: descriptor, and whether it is a terminal.
+    pub(crate) stream: Option<(RawFd, bool)>,
+    pub(crate) manner: Manner,
+    pub(crate) scene: Scene,
+    pub(crate) idle_looks: u32,
+    pub(crate) reader: Reader,
+    pub(crate) turn: Turn,
+    pub(crate) tables: &'static Tables,
+    pub(crate) me: ProcessId,
+    /// Until when nothing is drawn, because Python code writes to a terminal.
+    pub(crate) held_until_s: f64,
+}
+
+impl Shared {
+    pub(crate) fn new(home: &Home, stream: Option<(RawFd, bool)>, manner: Manner) -> Self {
+        Self {
+            display: Display::new(),
+            outputs: HashMap::new(),
+            local: HashMap::new(),
+            closing: HashSet::new(),
+            drawn: HashSet::new(),
+            finished: Vec::new(),
+            first: None,
+            default_output: None,
+            devices: HashMap::new(),
+            shown: None,
+            noise: Noise::default(),
+            stream,
+            manner,
+            scene: Scene::new(
+                home.was_left && home.role != Role::Worker,
+                manner.has_prompts,
+            ),
+            idle_looks: 0,
+            reader: Reader::default(),
+            turn: Turn::default(),
+            tables: home.tables,
+            me: home.me,
+            held_until_s: 0.0,
+        }
+    }
+
+    /// Whether this process draws now.
+    pub(crate) fn owns(&mut self, process: &Process, now_ms: u64) -> bool {
+        let drawer = self.turn.look(process, now_ms);
+        if drawer == Drawer::MeNow {
+            // Another process may have drawn meanwhile.
+            self.display.redraw();
+        }
+        drawer != Drawer::Other
+    }
+
+    /// The last lines of a bar that this process closes now; see [`Scene::last_rows`].
+    pub(crate) fn last_rows(
+        &mut self,
+        process: &Process,
+        id: BarId,
+        now_s: f64,
+    ) -> Option<(Vec<Row>, Option<&'static str>)> {
+        let Self { scene, local, .. } = self;
+        scene.last_rows(process, local, id, now_s)
+    }
+
+    /// A bar's line as it is now: see [`Scene::present_row`].
+    pub(crate) fn present_row(&mut self, process: &Process, id: BarId, now_s: f64) -> Option<Row> {
+        let Self { scene, local, .. } = self;
+        scene.present_row(process, local, id, now_s)
+    }
+
+    /// A bar goes on after a pause, which ends now: see [`Scene::rest`].
+    pub(crate) fn rest(&mut self, ids: &[BarId], now_s: f64) -> Option<f64> {
+        let rest_s = self.scene.rest(ids, now_s)?;
+        let is_meant = |row| is_row_of(ids, row);
+        self.display.rest(is_meant, rest_s, now_s);
+        Some(rest_s)
+    }
+
+    /// Whether there is anything to draw on: not where the display is forced off.
+    pub(crate) fn has_outputs(&self) -> bool {
+        self.stream.is_some() || self.default_output.is_some() || !self.outputs.is_empty()
+    }
+
+    /// Shows a bar in another style.
+    pub(crate) fn restyle(&mut self, id: BarId, looks: &Looks) {
+        if let Some(local) = self.local.get_mut(&id) {
+            local.style = Arc::new(looks.style());
+        }
+    }
+
+    /// Whether the bar's line is the outermost one.
+    pub(crate) fn is_first(&self, id: BarId) -> bool {
+        self.first.is_none_or(|first| first == id)
+    }
+}
