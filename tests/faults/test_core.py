@@ -15,11 +15,6 @@ pytestmark = pytest.mark.faults
 Program = Callable[..., list[str]]
 
 
-def sweep(program: Program) -> None:
-    """The next program on the machine removes the memory of those that were killed."""
-    assert programs.run(program("import mp_tqdm; mp_tqdm.mp_tqdm(disable=True)")).returncode == 0
-
-
 EXITS = {
     "returns": ("pass", 0),
     "sys.exit": ("sys.exit(3)", 3),
@@ -44,7 +39,7 @@ for item in mp_tqdm(range(100)):
     for env in (programs.environment(), programs.environment(MP_TQDM_MODE="tty")):
         process = programs.run(program(source), env=env)
         assert process.returncode == code, process.stderr
-    sweep(program)
+    programs.sweep()
 
 
 def test_memory_of_killed_programs_is_swept_by_the_next(program: Program) -> None:
@@ -59,7 +54,7 @@ def test_memory_of_killed_programs_is_swept_by_the_next(program: Program) -> Non
         """)
     )
     left = process.stdout.strip()
-    sweep(program)
+    programs.sweep()
     assert re.match(r"/dev/shm/mp_tqdm-\d+-[0-9a-f]{16}$", left)
     assert not os.path.exists(left)
 
@@ -86,7 +81,7 @@ def test_what_workers_left_is_swept_once_their_program_was_killed(program: Progr
     )
     left, seen = process.stdout.splitlines()
     assert seen == f"{left} False True"
-    sweep(program)
+    programs.sweep()
     assert not os.path.exists(left)
 
 

@@ -147,6 +147,12 @@ def printed(command: Sequence[str], *, timeout: float = PATIENCE_S) -> list[str]
     return process.stdout.splitlines()
 
 
+def sweep() -> None:
+    """The next program on the machine removes the memory of those that were killed; this is it."""
+    command = [sys.executable, "-c", "import mp_tqdm; mp_tqdm.mp_tqdm(disable=True)"]
+    assert run(command).returncode == 0
+
+
 def kill_session(pid: int) -> None:
     """Kill a program that was started in a session of its own, with all that it started."""
     for name in os.listdir("/proc"):

@@ -1,0 +1,5 @@
+"""Where things lie in a segment, in bytes; of rust/counters/src/layout.rs."""
+
+SEGMENT_BYTES = 1 << 20
+VERSION_AT, JOB_AT, TABLES_AT = 8, 16, 4096
+CELLS_AT, CELL_BYTES = 454_656, 128
