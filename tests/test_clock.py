@@ -82,7 +82,8 @@ def test_a_clock_that_started_before_the_machine_did(
     uptime = float(Path("/proc/uptime").read_text().split()[0])
     source = SHIFT.replace("500_000", str(uptime + 500_000))
     text = text_of(program(source), place, tmp_path)
-    assert seconds(r"5 after ([\d.]+)s", text) >= uptime + 500_000
+    # It is shown in milliseconds, and the program may have taken less.
+    assert seconds(r"5 after ([\d.]+)s", text) > uptime + 500_000 - 0.001
 
 
 @pytest.mark.once

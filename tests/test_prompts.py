@@ -62,9 +62,14 @@ def test_in_a_session_a_bar_that_does_not_move_is_not_drawn_again(
     leave(terminal)
 
 
+def bars(terminal: Terminal) -> list[str]:
+    """The lines on the screen that have something of a bar."""
+    return [line for line in terminal.lines() if re.search(r"\| \d+/\d+ \[", line)]
+
+
 def code(terminal: Terminal) -> list[str]:
-    """The lines on the screen but for the bar's."""
-    return [line for line in terminal.lines() if line and "it/s]" not in line]
+    """The others."""
+    return [line for line in terminal.lines() if line and line not in bars(terminal)]
 
 
 def test_each_prompt_stands_on_a_line_of_its_own_above_the_bars(
@@ -73,9 +78,8 @@ def test_each_prompt_stands_on_a_line_of_its_own_above_the_bars(
     session(terminal, program, *OPEN, "x = 1", "bar.update(x)", "1 / 0")
     terminal.wait_for(lambda screen: "\nZeroDivisionError" in screen.text())
     terminal.wait_for(lambda _: is_at_prompt(terminal))
-    bars = [line for line in terminal.lines() if "it/s]" in line]
-    assert [line[:4] for line in bars] == [" 40%"], terminal.text()
-    assert terminal.lines()[-1] == bars[0]
+    assert [line[:4] for line in bars(terminal)] == [" 40%"], terminal.text()
+    assert terminal.lines()[-1] == bars(terminal)[0]
     lines = code(terminal)
     assert lines[:3] == [f">>> {line}" for line in OPEN]
     assert lines[3:8] == ["True", ">>> x = 1", ">>> bar.update(x)", "True", ">>> 1 / 0"]
@@ -85,6 +89,7 @@ def test_each_prompt_stands_on_a_line_of_its_own_above_the_bars(
         terminal.press(b"me\n")
         terminal.wait_for(lambda _: is_at_prompt(terminal))
         assert code(terminal)[-2:] == ["name? me", ">>>"]
+        assert len(bars(terminal)) == 1
     terminal.press(b"import sys; bar.close(); print(vars(sys.stdout))\n")
     # With the last bar the streams are as they were.
     terminal.wait_for(lambda screen: "{'mode': 'w'}" in screen.text())
