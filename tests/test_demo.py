@@ -120,6 +120,7 @@ def test_the_inner_line_is_seen_with_its_postfix_and_goes(played: Played):
     assert "error=" not in played.text
 
 
+@pytest.mark.once
 def test_in_a_pipe_it_writes_whole_lines_and_no_escapes():
     result = programs.run(DEMO, timeout=WATCHDOG_S)
     assert result.returncode == 0, result.stderr
@@ -134,6 +135,7 @@ def test_in_a_pipe_it_writes_whole_lines_and_no_escapes():
     assert held[-1] == "2500"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "scene",
     [r"step/s, error=", r"8 processes: .*\| [1-9]", r"got SIGKILL", r"GIL held: .*\| [1-9]"],

@@ -231,6 +231,7 @@ def test_a_subprocess_is_on_its_own_unless_it_is_given_the_session(program: Prog
     assert (found["program"]["role"], found["program"]["rule"]) == ("worker", "session")
 
 
+@pytest.mark.once
 @pytest.mark.timeout(120)
 def test_fifty_pairs_of_one_program_are_a_hundred_jobs(program: Program) -> None:
     source = """

@@ -122,6 +122,7 @@ print("after")
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "source", [*NESTED.values(), *SEQUENCES.values()], ids=[*NESTED, *SEQUENCES]
 )
