@@ -14,11 +14,6 @@ from support import programs
 from support.polling import wait_until
 
 
-@pytest.fixture(autouse=True)
-def no_lock_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(mp_tqdm, "_lock", raising=False)
-
-
 @pytest.mark.parametrize("disable", [False, True])
 def test_open_bars_are_in_the_set_and_closed_ones_are_not(disable: bool) -> None:
     bar = mp_tqdm(total=2, file=io.StringIO(), disable=disable)

@@ -2,6 +2,7 @@
 
 import io
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,8 +12,11 @@ from support import programs
 
 
 @pytest.fixture(autouse=True)
-def no_lock_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_lock_of_another_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delattr(mp_tqdm, "_lock", raising=False)
+    yield
+    if "_lock" in vars(mp_tqdm):
+        del mp_tqdm._lock
 
 
 class Lock:
