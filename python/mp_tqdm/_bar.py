@@ -92,10 +92,23 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
     alone.
     """
 
+    # What the package keeps has a place of its own. The dict is the user's: where it is empty,
+    # CPython finds `bar.update` at once.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_is_redirected",
+        "dynamic_miniters",
+        "gui",
+        "iterable",
+        "last_print_n",
+        "leave",
+        "lock_args",
+        "maxinterval",
+        "miniters",
+    )
     # Whether `report_progress` may find it: not where a library made it.
     _is_reportable: ClassVar[bool] = True
-    # What a bar has before its constructor got far enough: a failed one must be collectable.
-    disable: Any = True
 
     def __init__(  # noqa: PLR0917 - tqdm's own
         self,
@@ -141,6 +154,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         path = _path.call_path(_HERE, sys._getframe(1))[0] if key is None else _path.key_path(key)
         self.iterable = iterable
         self.leave = leave
+        self.disable = bool(disable)
         if disable:
             self._n, self._total = initial, total
             _core.note_pass(path, iterable is None)
@@ -171,9 +185,6 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         instances = self._instances
         if instances or position is not None:
             self._pos = free_position(instances) if position is None else -position
-        # Attributes one by one, and no more than 30 of them: so CPython keeps them in the object,
-        # and `bar.update` is found in 10 ns and not in 40.
-        self.disable = False
         self.fp = file
         self.maxinterval = maxinterval
         self.miniters = 0 if miniters is None else miniters
@@ -214,8 +225,8 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             own_line=disable is False,
         )
         native.bind(self)
-        self._keep_postfix = native.keep_postfix
-        _redirect.begin(self, descriptor, is_asked=redirect)
+        self._is_redirected = redirect
+        _redirect.begin(self, descriptor)
         instances.add(self)
         if postfix:
             self._start_postfix(postfix)
@@ -231,7 +242,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         """Iterates; an item counts when the next one is asked for, or at the end."""
         if self._native is None or self.disable:
             return iter(self.iterable)
-        if self._painter is not None or type(self).update is not _core.Counting.update:
+        if self._painter is not None or type(self).update is not UPDATE:
             from mp_tqdm import _sync
 
             return _sync.iterate(self, self.iterable)
@@ -344,6 +355,9 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         return copy, (type(self), self._native.identity(), self.total, self.initial, state)
 
 
+_core.own_methods(mp_tqdm)
+# A class that has another `update` is told of what was iterated.
+UPDATE = mp_tqdm.update
 _CODE = mp_tqdm.__init__.__code__
 PARAMETERS = _CODE.co_varnames[1 : _CODE.co_argcount + _CODE.co_kwonlyargcount]
 if _said := {name: text for name, text in os.environ.items() if name.startswith("TQDM_")}:
@@ -358,15 +372,17 @@ def copy(
     """A bar of another process, or another handle of this one's: it counts, and closes nothing."""
     bar = kind.__new__(kind)
     bar.iterable = None
-    vars(bar).update(state)
+    bar._is_redirected = True
+    for name, value in state.items():
+        setattr(bar, name, value)
     if identity is None:
+        bar.disable = True
         bar._n, bar._total = initial, total
         return bar
     bar._native = native = _core.Bar.copy(identity, total, initial)
     bar.disable = False
     bar._start_t = bar.last_print_t = bar._time()
     native.bind(bar)
-    bar._keep_postfix = native.keep_postfix
     return bar
 
 

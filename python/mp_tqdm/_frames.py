@@ -39,12 +39,12 @@ class Frames(Texts):
 
     # Of each subclass, whether it draws in its own way.
     _is_hooked: ClassVar[bool] = False
-    _pos: int = 0
-    disable: Any
-    dynamic_ncols: Any
-    fp: Any
-    last_print_t: float
-    _start_t: float
+    __slots__ = ("_start_t", "dynamic_ncols", "fp", "last_print_t")
+    if TYPE_CHECKING:
+        dynamic_ncols: Any
+        fp: Any
+        last_print_t: float
+        _start_t: float
     _time = staticmethod(time)
 
     format_sizeof = staticmethod(_core.format_sizeof)
@@ -106,7 +106,7 @@ class Frames(Texts):
     @property
     def pos(self) -> int:
         """The line the bar stands on among others; negative if it was asked for."""
-        return self._pos
+        return self._pos or 0
 
     @pos.setter
     def pos(self, line: int) -> None:

@@ -117,17 +117,14 @@ class AboveBars:
             pass  # what comes of such a stream the text itself will tell
 
 
-def begin(bar: Any, descriptor: tuple[int, bool] | None, *, is_asked: bool = True) -> None:
+def begin(bar: Any, descriptor: tuple[int, bool] | None) -> None:
     """Takes note of a bar; where a terminal shows it, the streams are redirected from here on.
 
     Args:
-        bar: The bar. It remembers if its maker asked for nothing.
+        bar: The bar; neither its maker nor its class may have said no.
         descriptor: Where it is drawn, and whether that is a terminal.
-        is_asked: Whether its maker wants that.
     """
-    if not is_asked:
-        bar.redirect = False
-    if descriptor is not None and descriptor[1] and bar.redirect:
+    if descriptor is not None and descriptor[1] and bar._is_redirected and bar.redirect:  # noqa: SLF001
         _begin(id(bar))
 
 

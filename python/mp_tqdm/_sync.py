@@ -317,7 +317,9 @@ def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:
     the native iterator does, whether or not an item was asked for. A subclass's `update` is called
     when it is time to draw, as in tqdm, with what was done since.
     """
-    own_update = type(bar).update is not _core.Counting.update
+    from mp_tqdm._bar import UPDATE
+
+    own_update = type(bar).update is not UPDATE
     count = bar._count
     pending = 0
     done, printed = bar.n, bar.last_print_n

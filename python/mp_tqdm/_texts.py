@@ -13,18 +13,15 @@ if TYPE_CHECKING:
 
 
 class Numbers(_core.Counting):
-    """The numbers of a bar."""
+    """The numbers of a bar; `_n` and `_total` are those of one that counts nothing."""
 
-    # What a bar has until its constructor, or whoever makes it, says otherwise.
-    _native: Any = None
-    _n: Any = 0
-    _total: Any = None
+    __slots__ = ()
 
     @property
     def n(self) -> Any:
         """Items done: by this process's rank with its workers, or by the job (a job counter)."""
         native = self._native
-        return native.n if native is not None else self._n
+        return native.n if native is not None else self._n or 0
 
     @n.setter
     def n(self, value: Any) -> None:
@@ -57,7 +54,7 @@ class Numbers(_core.Counting):
     def initial(self) -> Any:
         """Count at the start."""
         native = self._native
-        return native.initial if native is not None else self._n
+        return native.initial if native is not None else self._n or 0
 
     @initial.setter
     def initial(self, value: Any) -> None:
@@ -67,6 +64,8 @@ class Numbers(_core.Counting):
 
 class Look:
     """An attribute that says how the line looks; setting it reaches the next frame."""
+
+    __slots__ = ("_name",)
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -90,13 +89,7 @@ class Look:
 class Texts(Numbers):
     """The texts and the style of a bar."""
 
-    _desc: str = ""
-    _look: Any = None
-    _painter: Any = None
-    _postfix: Any = None
-    _postfix_frame: Any = None
-    # Of a bar that counts, the native bar's own method.
-    _keep_postfix: Any = staticmethod(lambda _pairs: True)
+    __slots__ = ()
 
     if TYPE_CHECKING:
         format_num: Callable[[Any], str]
@@ -118,7 +111,7 @@ class Texts(Numbers):
     @property
     def desc(self) -> str:
         """What the line begins with."""
-        return self._desc
+        return self._desc or ""
 
     @desc.setter
     def desc(self, text: str | None) -> None:
@@ -161,7 +154,8 @@ class Texts(Numbers):
             refresh: Accepted: the next frame shows it in any case.
             **kwargs: More pairs, sorted by name.
         """
-        if ordered_dict or not self._keep_postfix(kwargs):
+        native = self._native
+        if native is not None and (ordered_dict or not native.keep_postfix(kwargs)):
             self._set_postfix({**dict(ordered_dict or {}), **dict(sorted(kwargs.items()))})
             if self._painter is not None and refresh:
                 self.refresh()
@@ -169,8 +163,6 @@ class Texts(Numbers):
     def _set_postfix(self, pairs: dict[str, Any]) -> None:
         """Sets pairs in their order, or with values that become text here, once a frame."""
         native = self._native
-        if native is None:
-            return
         if self._painter is not None and native.draws:
             self.postfix = postfix_text(pairs, self.format_num)
             return

@@ -63,6 +63,8 @@ def free_position(instances: Instances) -> int:
 class Together:
     """The class methods of tqdm."""
 
+    __slots__ = ()
+
     # Whether `print`, logging and warnings come out above the bars of this class.
     redirect: bool = True
     monitor_interval: ClassVar[float] = 10
@@ -159,10 +161,11 @@ class Together:
 class Collection:
     """The protocols of a collection, over `iterable`, `total` and `pos`."""
 
-    iterable: Any
-    total: Any
+    __slots__ = ()
 
     if TYPE_CHECKING:
+        iterable: Any
+        total: Any
 
         def __iter__(self) -> Iterator[Any]: ...
 

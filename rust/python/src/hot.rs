@@ -32,7 +32,7 @@ mod make;
 mod report;
 
 use call::swallow;
-pub(crate) use counting::{bind, is_bar};
+pub(crate) use counting::{bind, is_bar, own_methods};
 pub(crate) use iterator::iterate;
 
 /// The entry of `report_progress`, in a page that a fork child sees as zeros.

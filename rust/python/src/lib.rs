@@ -49,7 +49,7 @@ mod _core {
     #[pymodule_export]
     use super::handle::Bar;
     #[pymodule_export]
-    use super::hot::iterate;
+    use super::hot::{iterate, own_methods};
     #[pymodule_export]
     use super::observe::observe;
     #[pymodule_export]

@@ -1,7 +1,8 @@
 //! `Counting`: the base of `mp_tqdm`, whose `update` is a raw method.
 
 use std::cell::Cell as Field;
-use std::ffi::{c_char, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::mem::offset_of;
 use std::ptr;
 use std::sync::Arc;
 
@@ -10,10 +11,10 @@ use mp_tqdm_counters::{Cell, HotEntry, Value};
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyString, PyType};
 
 use super::call::{arguments, none, plain_count, swallow, trapped};
-use super::make::{Methods, make_type, method, slot};
+use super::make::{Members, Methods, make_type, member, method, slot};
 use super::{add, cell_of, warm, warm_cell};
 use crate::bar::BarCore;
 use crate::number::{to_python, value_of};
@@ -26,6 +27,37 @@ pub(super) struct Counting {
     pub(super) entry: Field<&'static HotEntry>,
     /// `None` until a bar is bound.
     pub(super) core: Field<Option<&'static BarCore>>,
+    /// The attributes of `MEMBERS` (owned).
+    kept: [Field<*mut ffi::PyObject>; KEPT],
+}
+
+const KEPT: usize = 10;
+
+/// What the Python half keeps in each bar and reads before it was set: it is `None` then. Not in the
+/// instance's dict, which is the user's: while that one is empty, CPython finds `bar.update` at once.
+static MEMBERS: Members<{ KEPT + 1 }> = Members([
+    kept(c"_native", 0),
+    kept(c"_painter", 1),
+    kept(c"_look", 2),
+    kept(c"_desc", 3),
+    kept(c"_postfix", 4),
+    kept(c"_postfix_frame", 5),
+    kept(c"_pos", 6),
+    kept(c"_n", 7),
+    kept(c"_total", 8),
+    kept(c"disable", 9),
+    ffi::PyMemberDef {
+        name: ptr::null(),
+        type_code: 0,
+        offset: 0,
+        flags: 0,
+        doc: ptr::null(),
+    },
+]);
+
+const fn kept(name: &'static CStr, index: usize) -> ffi::PyMemberDef {
+    let field = size_of::<Field<*mut ffi::PyObject>>();
+    member(name, offset_of!(Counting, kept) + index * field)
 }
 
 impl Counting {
@@ -87,6 +119,10 @@ unsafe extern "C" fn counting_new(
         let entry = unsafe { &raw mut (*fields).entry };
         // SAFETY: as above; the zeros of `core` are `None` already.
         unsafe { entry.write(Field::new(idle_entry())) };
+        // SAFETY: all fields hold valid values now.
+        for field in &unsafe { counting(object) }.kept {
+            field.set(none());
+        }
     }
     object
 }
@@ -112,9 +148,47 @@ unsafe extern "C" fn counting_finalize(object: *mut ffi::PyObject) {
     });
 }
 
+unsafe extern "C" fn counting_traverse(
+    object: *mut ffi::PyObject,
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+) -> c_int {
+    // SAFETY: a slot of `Counting`, on an instance that the collector holds.
+    let kept = &unsafe { counting(object) }.kept;
+    // SAFETY: as above; instances of heap types own a reference to their type.
+    let class = unsafe { ffi::Py_TYPE(object) }.cast::<ffi::PyObject>();
+    for object in kept.iter().map(Field::get).chain([class]) {
+        if !object.is_null() {
+            // SAFETY: `visit` is CPython's, with its own argument.
+            let result = unsafe { visit(object, arg) };
+            if result != 0 {
+                return result;
+            }
+        }
+    }
+    0
+}
+
+/// The bar is as one that was never bound: what is collected with it may still call its methods.
+unsafe extern "C" fn counting_clear(object: *mut ffi::PyObject) -> c_int {
+    // SAFETY: a slot of `Counting`, on an instance that the collector holds.
+    for field in &unsafe { counting(object) }.kept {
+        // SAFETY: owned by the field, which has another object before the reference is given up.
+        unsafe { ffi::Py_XDECREF(field.replace(none())) };
+    }
+    0
+}
+
 unsafe extern "C" fn counting_dealloc(object: *mut ffi::PyObject) {
-    // SAFETY: a slot of `Counting`, on its own instance.
-    unsafe { counting(object) }.set_core(None);
+    // SAFETY: a slot of a type with GC, on its own instance.
+    unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
+    // SAFETY: as above.
+    let counting = unsafe { counting(object) };
+    for field in &counting.kept {
+        // SAFETY: owned by the field, and nobody can ask for it any more.
+        unsafe { ffi::Py_XDECREF(field.replace(ptr::null_mut())) };
+    }
+    counting.set_core(None);
     // SAFETY: the object is alive until its memory is given back below.
     let class = unsafe { ffi::Py_TYPE(object) };
     // SAFETY: as in `counting_new`, for tp_free.
@@ -249,6 +323,27 @@ static COUNTING_METHODS: Methods<3> = Methods([
     ffi::PyMethodDef::zeroed(),
 ]);
 
+/// Gives a class method descriptors of its own. CPython calls a method without detours where the
+/// object's class is exactly the one that the descriptor was made for, so those of the base would not do.
+#[pyfunction]
+pub(crate) fn own_methods(class: &Bound<'_, PyType>) -> PyResult<()> {
+    let py = class.py();
+    if !class.is_subclass(counting_type(py)?.as_any())? {
+        return Err(PyTypeError::new_err(
+            "only a subclass of mp_tqdm._core.Counting can have its methods",
+        ));
+    }
+    for definition in &COUNTING_METHODS.0[..COUNTING_METHODS.0.len() - 1] {
+        let definition = ptr::from_ref(definition).cast_mut();
+        // SAFETY: a ready type, and a static definition, which CPython never writes to.
+        let made = unsafe { ffi::PyDescr_NewMethod(class.as_type_ptr(), definition) };
+        // SAFETY: a new reference, or null with an exception set.
+        let made = unsafe { Bound::from_owned_ptr_or_err(py, made) }?;
+        class.setattr(made.getattr("__name__")?.cast::<PyString>()?, made)?;
+    }
+    Ok(())
+}
+
 pub(super) fn counting_type(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
     static TYPE: pyo3::sync::PyOnceLock<Py<PyType>> = pyo3::sync::PyOnceLock::new();
     let made = TYPE.get_or_try_init(py, || {
@@ -257,6 +352,9 @@ pub(super) fn counting_type(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
             slot(ffi::Py_tp_new, counting_new as *mut c_void),
             slot(ffi::Py_tp_finalize, counting_finalize as *mut c_void),
             slot(ffi::Py_tp_dealloc, counting_dealloc as *mut c_void),
+            slot(ffi::Py_tp_traverse, counting_traverse as *mut c_void),
+            slot(ffi::Py_tp_clear, counting_clear as *mut c_void),
+            slot(ffi::Py_tp_members, MEMBERS.0.as_ptr().cast_mut().cast()),
             slot(
                 ffi::Py_tp_methods,
                 COUNTING_METHODS.0.as_ptr().cast_mut().cast(),
@@ -269,7 +367,7 @@ pub(super) fn counting_type(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
             py,
             name,
             size_of::<Counting>(),
-            ffi::Py_TPFLAGS_BASETYPE,
+            ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_HAVE_GC,
             &mut slots,
         )
     })?;

@@ -12,6 +12,24 @@ pub(super) struct Methods<const N: usize>(pub(super) [ffi::PyMethodDef; N]);
 // SAFETY: immutable after construction; the pointers inside lead to statics.
 unsafe impl<const N: usize> Sync for Methods<N> {}
 
+/// A table of attributes, as [`Methods`].
+pub(super) struct Members<const N: usize>(pub(super) [ffi::PyMemberDef; N]);
+
+// SAFETY: as for `Methods`.
+unsafe impl<const N: usize> Sync for Members<N> {}
+
+/// An attribute that is a field of the instance, so many bytes from its start.
+pub(super) const fn member(name: &'static CStr, offset: usize) -> ffi::PyMemberDef {
+    ffi::PyMemberDef {
+        name: name.as_ptr(),
+        type_code: ffi::Py_T_OBJECT_EX,
+        #[expect(clippy::cast_possible_wrap, reason = "an instance is small")]
+        offset: offset as ffi::Py_ssize_t,
+        flags: 0,
+        doc: std::ptr::null(),
+    }
+}
+
 pub(super) const fn method(
     name: &'static CStr,
     function: ffi::PyCFunctionFastWithKeywords,
