@@ -253,3 +253,27 @@ def test_a_reader_that_is_gone_changes_nothing(program: Program) -> None:
     """)
     process = programs.run(["bash", "-c", '"$@" 2> >(exec true); echo $?', "bash", *command])
     assert process.stdout == "5\n"
+
+
+@pytest.mark.faults("F121")
+@pytest.mark.parametrize("asked", ["", "mininterval=0.1", "variable", "bar.mininterval = 0.1"])
+def test_tqdms_own_interval_counts_as_asked_for_where_somebody_asked(
+    asked: str, program: Program
+) -> None:
+    argument, later = ("", asked) if asked.startswith("bar.") else (asked, "")
+    command = program(f"""
+        import time
+        from mp_tqdm import mp_tqdm
+        bar = mp_tqdm(total=9, {argument if asked != "variable" else ""})
+        {later}
+        assert bar.mininterval == 0.1
+        frames = bar._native.job_frames
+        bar.update()
+        while bar._native.job_frames < frames + 5:
+            time.sleep(0.01)
+        bar.close()
+    """)
+    variables = {"TQDM_MININTERVAL": "0.1"} if asked == "variable" else {}
+    process = programs.run(command, env=programs.environment(**variables))
+    lines = process.stderr.splitlines()
+    assert (len(lines) > 2) is bool(asked), process.stderr

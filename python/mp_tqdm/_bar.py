@@ -101,7 +101,6 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         "dynamic_miniters",
         "gui",
         "iterable",
-        "last_print_n",
         "leave",
         "lock_args",
         "maxinterval",
@@ -118,7 +117,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         leave: bool | None = True,
         file: TextIO | None = None,
         ncols: int | None = None,
-        mininterval: float = 0.1,
+        mininterval: float = _core.MININTERVAL,
         maxinterval: float = 10.0,
         miniters: float | None = None,
         ascii: bool | str | None = None,
@@ -180,19 +179,6 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         # There is no `sys.stderr` where descriptor 2 was closed before the interpreter started.
         mode = _streams.mode()
         is_off = file is None or mode == "off" or _streams.is_lost(file)
-        # A subclass that draws in its own way, or has a screen of its own, draws wherever it is.
-        descriptor = None if is_off or self._is_hooked or gui else _streams.descriptor(file, mode)
-        instances = self._instances
-        if instances or position is not None:
-            self._pos = free_position(instances) if position is None else -position
-        self.fp = file
-        self.maxinterval = maxinterval
-        self.miniters = 0 if miniters is None else miniters
-        self.dynamic_miniters = miniters is None
-        self.dynamic_ncols = dynamic_ncols
-        self.gui = gui
-        self.lock_args = lock_args
-        self.last_print_n = initial
         self._desc = desc or ""
         self._look = {
             "unit": unit,
@@ -207,6 +193,20 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             "ncols": ncols,
             "nrows": nrows,
         }
+        # A subclass that draws in its own way, or has a screen of its own, draws wherever it is.
+        is_own = self._needs_python(initial, total, postfix, mode) or gui
+        descriptor = None if is_off or is_own else _streams.descriptor(file, mode)
+        instances = self._instances
+        if instances or position is not None:
+            self._pos = free_position(instances) if position is None else -position
+        self.fp = file
+        self.maxinterval = maxinterval
+        self.miniters = 0 if miniters is None else miniters
+        self.dynamic_miniters = miniters is None
+        self.dynamic_ncols = dynamic_ncols
+        self.gui = gui
+        self.lock_args = lock_args
+        self._printed_n = initial
         self._native = native = _core.Bar(
             path=path,
             key=key or "",
@@ -234,7 +234,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             from mp_tqdm import _sync
 
             _sync.begin(self)
-        self._start_t = self.last_print_t = self._time()
+        self._start_t = self._printed_t = self._time()
 
     # --- the life of a bar -----------------------------------------------------------------------
 
@@ -313,8 +313,8 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         _redirect.begin(self, _streams.descriptor(getattr(self, "fp", None)))
         self.disable = False
         self._instances.add(self)
-        self._start_t = self.last_print_t = self._time()
-        self.last_print_n = 0
+        self._start_t = self._printed_t = self._time()
+        self._printed_n = 0
         if self._painter is not None:
             self._painter.start(self)
             self.refresh()
@@ -381,7 +381,8 @@ def copy(
         return bar
     bar._native = native = _core.Bar.copy(identity, total, initial)
     bar.disable = False
-    bar._start_t = bar.last_print_t = bar._time()
+    bar._start_t = bar._printed_t = bar._time()
+    bar._printed_n = initial
     native.bind(bar)
     return bar
 

@@ -29,6 +29,7 @@ from typing_extensions import Self, disjoint_base
 
 __all__ = [
     "LAYOUT_VERSION",
+    "MININTERVAL",
     "Bar",
     "Counting",
     "CountingIter",
@@ -50,6 +51,7 @@ __all__ = [
     "hold",
     "inherited",
     "is_attached",
+    "is_plain_template",
     "iterate",
     "lost_reports",
     "note_pass",
@@ -105,6 +107,9 @@ __version__: str
 
 LAYOUT_VERSION: int
 """That of the segments: processes share one only if they agree in it."""
+
+MININTERVAL: float
+"""tqdm's default of `mininterval`; a bar that has this object was given none."""
 
 __debug_build__: bool
 """Whether this was built without optimisation; nothing measured with it means anything."""
@@ -362,6 +367,15 @@ class Bar:
     def reset(self, total: _Number | None, initial: _Number, desc: str) -> None:
         """Starts the bar's next number: the present one vanishes without a last line."""
 
+    @property
+    def last_text(self) -> tuple[int | float, float, float, float | None] | None:
+        """What the line said last, where this process draws it; of a closed bar, before its end.
+
+        Returns:
+            The count, when that was (seconds, `time.monotonic`), how many seconds ago, and the
+            smoothed rate, if there was one; `None` before the first frame.
+        """
+
     def flush(self) -> None:
         """Draws a frame now, if this process draws; waits for it at most 50 ms."""
 
@@ -496,6 +510,9 @@ def format_interval(t: _Number) -> str:
 
 def format_num(n: Any) -> str:
     """A number with three significant digits, if that is shorter than all its digits."""
+
+def is_plain_template(template: str) -> bool:
+    """Whether the renderer's thread can fill in a `bar_format` by itself."""
 
 def format_meter(
     n: _Number,

@@ -39,12 +39,16 @@ class Frames(Texts):
 
     # Of each subclass, whether it draws in its own way.
     _is_hooked: ClassVar[bool] = False
-    __slots__ = ("_start_t", "dynamic_ncols", "fp", "last_print_t")
+    # `_printed_…`: of the last frame, of which the renderer tells when somebody asks.
+    __slots__ = ("_printed_n", "_printed_t", "_start_t", "_told_at", "dynamic_ncols", "fp")
     if TYPE_CHECKING:
         dynamic_ncols: Any
         fp: Any
-        last_print_t: float
+        leave: Any
+        _printed_n: Any
+        _printed_t: float
         _start_t: float
+        _told_at: float
     _time = staticmethod(time)
 
     format_sizeof = staticmethod(_core.format_sizeof)
@@ -56,6 +60,15 @@ class Frames(Texts):
         super().__init_subclass__(**kwargs)
         above = cls.__mro__[: cls.__mro__.index(Frames)]
         cls._is_hooked = any(name in vars(base) for base in above for name in HOOKS)
+
+    def _needs_python(self, n: Any, total: Any, postfix: Any, mode: str) -> bool:
+        """Whether Python has to draw the bar: for its subclass, or for its template."""
+        if self._is_hooked or not self._look["bar_format"]:
+            return self._is_hooked
+        from mp_tqdm import _templates
+
+        figures = {"n": n, "total": total, "prefix": self._desc}
+        return _templates.needs_python(self._look, postfix, figures) and mode != "json"
 
     def refresh(self, nolock: bool = False, lock_args: Any = None) -> bool:
         """Shows the present state: where Python code draws, now; elsewhere at the next frame.
@@ -125,6 +138,52 @@ class Frames(Texts):
         if self._native is not None and self._painter is None:
             self._native.set_elapsed(self._time() - start_t)
 
+    @property
+    def last_print_n(self) -> Any:
+        """The count as the last frame shows it."""
+        self._learn_frame("last_print_n")
+        return self._printed_n
+
+    @last_print_n.setter
+    def last_print_n(self, n: Any) -> None:
+        self._learn_frame()
+        self._printed_n = n
+
+    @property
+    def last_print_t(self) -> float:
+        """When the last frame was, in seconds of `time.time`."""
+        self._learn_frame("last_print_t")
+        return self._printed_t
+
+    @last_print_t.setter
+    def last_print_t(self, time_s: float) -> None:
+        self._learn_frame()
+        self._printed_t = time_s
+
+    def _learn_frame(self, name: str = "") -> None:
+        """Takes over what the renderer showed last, unless that is known.
+
+        Args:
+            name: The attribute that is read; a bar that is off has none.
+        """
+        native = self._native
+        if native is None:
+            if name:
+                message = f"{type(self).__name__!r} object has no attribute {name!r}"
+                raise AttributeError(message)
+        elif self._painter is None and (last := native.last_text) is not None:
+            n, at_s, age_s, _ = last
+            if at_s != getattr(self, "_told_at", None):
+                self._told_at = at_s
+                self._printed_n, self._printed_t = n, self._time() - age_s
+
+    def _rate(self) -> float | None:
+        """Items a second, as the line shows them; `None` where it shows the mean."""
+        if self._painter is not None:
+            return self._painter.rate()  # type: ignore[no-any-return]
+        last = None if self.disable and self.leave else self._native.last_text
+        return None if last is None else last[3]
+
     def unpause(self) -> None:
         """Takes the time since the last count out of the clock: a pause that is not to count.
 
@@ -134,7 +193,7 @@ class Frames(Texts):
             return
         now = self._time()
         is_own = self._painter is not None
-        self._start_t += now - self.last_print_t if is_own else self._native.rest()
+        self._start_t += now - self._printed_t if is_own else self._native.rest()
         self.last_print_t = now
 
     @staticmethod
@@ -184,7 +243,7 @@ class Frames(Texts):
             "ascii": look["ascii"],
             "unit": look["unit"],
             "unit_scale": look["unit_scale"],
-            "rate": painter.rate() if painter is not None else None,
+            "rate": self._rate(),
             "bar_format": look["bar_format"],
             "postfix": self.postfix,
             "unit_divisor": look["unit_divisor"],
@@ -192,7 +251,13 @@ class Frames(Texts):
             "colour": look["colour"],
         }
         is_last = painter is not None and painter.is_ended
-        return figures | (self._native.line(is_last) or {})
+        figures |= self._native.line(is_last) or {}
+        if figures["rate"] is None and painter is None and not self.disable:
+            # The mean, as the line has it before the first sample and where others draw it.
+            done, elapsed = figures["n"] - figures["initial"], figures["elapsed"]
+            if done and elapsed:
+                figures["rate"] = done / elapsed
+        return figures
 
     def __str__(self) -> str:
         """The line, at this moment."""

@@ -147,14 +147,14 @@ def measure(bar: Any) -> None:
 def counted(bar: Any, n: float) -> bool | None:
     """After a count: draws if it is time, and says so by True."""
     if n < 0:
-        bar.last_print_n += n
+        bar._printed_n += n
     done = bar.n
-    new = done - bar.last_print_n
+    new = done - bar._printed_n
     if new < bar.miniters:
         return None
     look = bar._look
     now = bar._time()
-    passed = now - bar.last_print_t
+    passed = now - bar._printed_t
     if passed < look["mininterval"] or now < bar.start_t + look["delay"]:
         return None
     painter = bar._painter
@@ -165,8 +165,8 @@ def counted(bar: Any, n: float) -> bool | None:
         painter.guess_miniters(bar, new, passed)
         if bar.miniters > 1:
             _watch()
-    bar.last_print_n = bar.n
-    bar.last_print_t = now
+    bar._printed_n = bar.n
+    bar._printed_t = now
     return True
 
 
@@ -213,7 +213,7 @@ def end(bar: Any) -> None:
     line = abs(bar.pos)
     if not bar.gui:
         _close_gap(bar, line)
-    if painter.draw is None or not bar._native.draws or bar.last_print_t < bar.start_t + bar.delay:
+    if painter.draw is None or not bar._native.draws or bar._printed_t < bar.start_t + bar.delay:
         return
     leave = line == 0 if bar.leave is None else bar.leave
     with _held(bar, nolock=False):
@@ -322,7 +322,9 @@ def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:
     own_update = type(bar).update is not UPDATE
     count = bar._count
     pending = 0
-    done, printed = bar.n, bar.last_print_n
+    # Where the renderer draws, its frames are no sign of a call of `update`.
+    is_own = bar._painter is not None
+    done, printed, called_t = bar.n, bar._printed_n, bar._printed_t
     try:
         for item in iterable:
             yield item
@@ -334,25 +336,17 @@ def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:
             if done - printed < bar.miniters:
                 continue
             now = bar._time()
-            passed = now - bar.last_print_t
+            passed = now - (bar._printed_t if is_own else called_t)
             if passed < bar.mininterval or now < bar.start_t + bar.delay:
                 continue
             if own_update:
                 new, pending = pending, 0
                 bar.update(new)
-                if bar._painter is None:
-                    _note_frame(bar, done, now)
             else:
                 counted(bar, 0)
-            printed = bar.last_print_n
-            done = bar.n
+            done, called_t = bar.n, now
+            printed = bar._printed_n if is_own else done
     finally:
         if pending:
             count(pending)
         bar.close()
-
-
-def _note_frame(bar: Any, done: float, now: float) -> None:
-    """A subclass's `update` was called, of a bar that the renderer draws."""
-    bar.last_print_n = done
-    bar.last_print_t = now

@@ -80,10 +80,19 @@ class Look:
             raise AttributeError(message) from None
 
     def __set__(self, bar: Any, value: Any) -> None:
-        bar._look[self._name] = value
         # What a subclass that draws by itself puts here need not mean anything to the renderer.
-        if bar._native is not None and bar._painter is None:
+        is_drawn_elsewhere = bar._native is not None and bar._painter is None
+        if is_drawn_elsewhere and self._name == "bar_format" and value:
+            from mp_tqdm import _templates
+
+            _templates.check_new(bar, value)
+        bar._look[self._name] = value
+        if is_drawn_elsewhere:
             bar._native.set_looks(bar._look)
+
+
+class _Pairs(dict):  # type: ignore[type-arg]
+    """What `set_postfix` was given; any other dict is shown as it is."""
 
 
 class Texts(Numbers):
@@ -166,7 +175,7 @@ class Texts(Numbers):
         if self._painter is not None and native.draws:
             self.postfix = postfix_text(pairs, self.format_num)
             return
-        self._postfix = pairs
+        self._postfix = _Pairs(pairs)
         if native.set_postfix(pairs):
             self._postfix_frame = None
         elif native.job_frames != self._postfix_frame:
@@ -183,21 +192,21 @@ class Texts(Numbers):
     def postfix(self) -> Any:
         """What follows the rate: a text, or what was given as `postfix=` and is no dict."""
         kept = self._native.kept_postfix if self._native is not None else None
-        postfix = self._postfix if kept is None else dict(sorted(kept.items()))
-        return postfix_text(postfix, self.format_num) if type(postfix) is dict else postfix
+        postfix = self._postfix if kept is None else _Pairs(sorted(kept.items()))
+        return postfix_text(postfix, self.format_num) if type(postfix) is _Pairs else postfix
 
     @postfix.setter
     def postfix(self, value: Any) -> None:
         self._postfix = value
         self._postfix_frame = None
         if self._native is not None:
-            self._native.set_postfix(value if value is None else str(value))
+            self._native.set_postfix(value if value is None else text_of(value))
 
     def _start_postfix(self, postfix: Any) -> None:
         try:
             self.set_postfix(refresh=False, **postfix)
         except TypeError:
-            self._postfix = postfix
+            self.postfix = postfix
 
     def _flush_postfix(self) -> None:
         """Shows the last values that were stored without being turned into text."""
@@ -211,8 +220,18 @@ def postfix_text(pairs: Mapping[str, Any], format_num: Callable[[Any], str]) -> 
     from numbers import Number
 
     def text(value: Any) -> str:
-        if isinstance(value, Number):
-            return format_num(value)
-        return value if isinstance(value, str) else str(value)
+        return text_of(value, format_num if isinstance(value, Number) else str)
 
     return ", ".join(f"{key}={text(value).strip()}" for key, value in pairs.items())
+
+
+def text_of(value: Any, as_text: Callable[[Any], str] = str) -> str:
+    """The text of a value, `?` where it has none (any more): a bar does not fail for it.
+
+    A deleted array of a device raises, as does any tensor there after a failed kernel. When that is
+    noticed depends on frames, so it would be raised at one call or another, or by `close`.
+    """
+    try:
+        return as_text(value)
+    except Exception:  # noqa: BLE001 - whatever the value's own code raises
+        return "?"

@@ -2,6 +2,7 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyFloat, PyInt, PyString};
 
 use crate::style::{Ascii, Looks, PostfixPacker};
@@ -47,6 +48,22 @@ pub(crate) fn leave_of(leave: Option<bool>) -> Leave {
     }
 }
 
+/// The default of `mininterval`, by which object a bar is known that nobody gave one: it reads as
+/// tqdm's number, and an explicit 0.1 is another object.
+pub(crate) fn default_interval(py: Python<'_>) -> &Bound<'_, PyFloat> {
+    static DEFAULT: PyOnceLock<Py<PyFloat>> = PyOnceLock::new();
+    let default = DEFAULT.get_or_init(py, || PyFloat::new(py, 0.1).unbind());
+    default.bind(py)
+}
+
+/// The interval that was asked for; NaN where none was, and the output's own schedule holds.
+fn interval_of(looks: &Bound<'_, PyDict>) -> PyResult<f64> {
+    match looks.get_item("mininterval")? {
+        Some(interval) if !interval.is(default_interval(looks.py())) => interval.extract(),
+        _ => Ok(f64::NAN),
+    }
+}
+
 /// How the line looks: the constructor's arguments as a dict.
 pub(crate) fn looks_of(given: &Bound<'_, PyDict>) -> PyResult<Looks> {
     fn get<'py, T>(given: &Bound<'py, PyDict>, name: &str) -> PyResult<T>
@@ -77,14 +94,7 @@ pub(crate) fn looks_of(given: &Bound<'_, PyDict>) -> PyResult<Looks> {
         unit_scale: get::<Option<f64>>(given, "unit_scale")?.unwrap_or(0.0),
         unit_divisor: get(given, "unit_divisor")?,
         smoothing: get(given, "smoothing")?,
-        mininterval_s: get::<f64>(given, "mininterval").map(|asked| {
-            // tqdm's default, which nobody asked for: the output's own schedule holds.
-            if asked.to_bits() == 0.1_f64.to_bits() {
-                f64::NAN
-            } else {
-                asked
-            }
-        })?,
+        mininterval_s: interval_of(given)?,
         delay_s: get(given, "delay")?,
         ncols: size("ncols")?,
         nrows: size("nrows")?,
@@ -135,7 +145,10 @@ fn pack_pair(
     key: &Bound<'_, PyAny>,
     value: &Bound<'_, PyAny>,
 ) -> PyResult<bool> {
-    let key = key.cast::<PyString>()?.to_string_lossy();
+    let Ok(key) = key.cast::<PyString>() else {
+        return Ok(false);
+    };
+    let key = key.to_string_lossy();
     if value.is_instance_of::<PyFloat>() {
         packer.float(&key, value.extract()?);
     } else if value.is_exact_instance_of::<PyInt>() {

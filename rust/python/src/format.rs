@@ -12,6 +12,8 @@ use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 
+use crate::arguments::Text;
+
 /// What tqdm takes out of a template whose desc is empty.
 const DESC_WITH_COLON: &str = "{desc}: ";
 
@@ -48,6 +50,12 @@ pub(crate) fn format_num(n: &Bound<'_, PyAny>) -> PyResult<String> {
     // NumPy's, Decimal and Fraction have texts of their own.
     let three_digits: String = n.call_method1("__format__", (".3g",))?.extract()?;
     Ok(mp_tqdm_render::shorter_num(&three_digits, &text(n)?))
+}
+
+/// Whether the renderer can fill in a template by itself.
+#[pyfunction]
+pub(crate) fn is_plain_template(template: Text) -> bool {
+    Template::parse(&template.0).is_ok()
 }
 
 /// One line of progress.

@@ -8,7 +8,7 @@ use mp_tqdm_counters::sync::{AtomicU32, Ordering};
 use mp_tqdm_counters::{
     BY_WORKERS, BarEntry, BarId, BarView, ITERATES, Identity, NAMED, REPORTABLE, Role,
 };
-use mp_tqdm_render::monotonic;
+use mp_tqdm_render::{LastText, monotonic};
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -21,7 +21,7 @@ use crate::number::{to_python, total_of, value_of};
 use crate::opening::{Spec, open};
 use crate::process::{Process, attached, lock, now_ns};
 use crate::receipt::{Share, shares};
-use crate::shown;
+use crate::shown::{self, PyText};
 use crate::traits::{DESC_SET, SELF_DRAWN, traits_of};
 
 /// A rank's share as Python gets it; see the stub.
@@ -38,8 +38,14 @@ pub(crate) struct Bar {
     kept: Mutex<Option<Py<PyDict>>>,
     /// 1 once an exception ended the work: the last line is red, or says so.
     failed: AtomicU32,
-    /// What the ranks had done when the bar closed here.
-    last_shares: Mutex<Option<Vec<Share>>>,
+    /// What was known when the bar closed here.
+    last: Mutex<Option<Last>>,
+}
+
+/// What is known of a bar that closed.
+struct Last {
+    shares: Vec<Share>,
+    text: Option<LastText>,
 }
 
 fn process(py: Python<'_>) -> PyResult<&'static Process> {
@@ -85,6 +91,12 @@ impl Bar {
             body(process, entry);
         }
         Ok(())
+    }
+
+    fn text_now(process: &Process, core: &BarCore) -> Option<LastText> {
+        let entries = Self::entries(process, core);
+        let ids = Vec::from_iter(entries.iter().map(|(view, _)| view.id));
+        shown::last_text(process, &ids)
     }
 
     /// All entries that stand for the bar, each with what it says.
@@ -178,7 +190,7 @@ impl Bar {
             spec: Some(spec),
             kept: Mutex::new(None),
             failed: AtomicU32::new(0),
-            last_shares: Mutex::new(None),
+            last: Mutex::new(None),
         })
     }
 
@@ -204,7 +216,7 @@ impl Bar {
             spec: None,
             kept: Mutex::new(None),
             failed: AtomicU32::new(0),
-            last_shares: Mutex::new(None),
+            last: Mutex::new(None),
         })
     }
 
@@ -376,7 +388,7 @@ impl Bar {
     /// What each rank did so far, or until the bar closed here.
     fn shares(&self, py: Python<'_>) -> PyResult<Vec<PyShare>> {
         let process = process(py)?;
-        let last = lock(&self.last_shares).clone();
+        let last = lock(&self.last).as_ref().map(|last| last.shares.clone());
         last.unwrap_or_else(|| shares(process, &self.core()))
             .into_iter()
             .map(|share| {
@@ -413,13 +425,15 @@ impl Bar {
             return Ok(None);
         }
         let spec = self.spec.as_ref().filter(|_| core.is_makers(process));
+        let text = py.detach(|| Self::text_now(process, &core));
         let farewell = py.detach(|| {
             spec.map_or_else(Farewell::default, |spec| {
                 Farewell::bid(process, &core, spec.traits, leave, self.has_failed())
             })
         });
         py.detach(|| {
-            *lock(&self.last_shares) = Some(shares(process, &core));
+            let shares = shares(process, &core);
+            *lock(&self.last) = Some(Last { shares, text });
             depart(process, &core);
             if farewell.is_drawn {
                 process.stage.flush(process);
@@ -444,7 +458,7 @@ impl Bar {
         if !old.is_closed() {
             depart(process, &old);
         }
-        *lock(&self.last_shares) = None;
+        *lock(&self.last) = None;
         let new = open(process, spec, total, initial, &desc.0, Some(&old))?;
         *self.core.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())
@@ -457,6 +471,15 @@ impl Bar {
             py.detach(|| process.stage.flush(process));
         }
         Ok(())
+    }
+
+    /// What the line said last, here or before it closed; see the stub.
+    #[getter]
+    fn last_text<'py>(&self, py: Python<'py>) -> PyResult<Option<PyText<'py>>> {
+        let (core, process) = (self.core(), process(py)?);
+        let at_end = lock(&self.last).as_ref().map(|last| last.text);
+        let text = at_end.unwrap_or_else(|| py.detach(|| Self::text_now(process, &core)));
+        text.map(|text| shown::text_of(py, text)).transpose()
     }
 
     /// Frames that the drawing process of the job drew.

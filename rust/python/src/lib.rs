@@ -45,6 +45,7 @@ mod _core {
     #[pymodule_export]
     use super::format::{
         display_columns, format_interval, format_meter, format_num, format_sizeof,
+        is_plain_template,
     };
     #[pymodule_export]
     use super::handle::Bar;
@@ -72,6 +73,10 @@ mod _core {
         super::hot::register(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("LAYOUT_VERSION", mp_tqdm_counters::LAYOUT_VERSION)?;
+        module.add(
+            "MININTERVAL",
+            crate::arguments::default_interval(module.py()),
+        )?;
         module.add("__debug_build__", cfg!(debug_assertions))
     }
 }

@@ -76,7 +76,7 @@ impl Lines {
                         Default::default()
                     },
                     ..Row::new(
-                        id ^ (u64::from(share.rank.0) + 1) << 56,
+                        own_row_id(group.view.id, share.rank),
                         0.into(),
                         0.0,
                         Arc::clone(style),
@@ -243,6 +243,15 @@ fn row_id(id: BarId) -> u64 {
 /// Whether a row is of the bar that these entries stand for: it has one, or one for each rank.
 pub(crate) fn is_row_of(ids: &[BarId], row: u64) -> bool {
     ids.iter().any(|id| (row ^ row_id(*id)) << 8 == 0)
+}
+
+/// The ids that a rank's row of a bar may have: that of the line, and that of a line of its own.
+pub(crate) fn row_ids(id: BarId, rank: Rank) -> [u64; 2] {
+    [row_id(id), own_row_id(id, rank)]
+}
+
+fn own_row_id(id: BarId, rank: Rank) -> u64 {
+    row_id(id) ^ (u64::from(rank.0) + 1) << 56
 }
 
 /// When the clock of a line started, of a bar or of one rank's part in it, that opened at `start_ns`.

@@ -5,11 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use mp_tqdm_counters::{BarId, Home, ProcessId, Role, Tables};
-use mp_tqdm_render::{Display, OutputId, Row, Style};
+use mp_tqdm_counters::{BarId, Home, ProcessId, Rank, Role, Tables};
+use mp_tqdm_render::{Display, LastText, OutputId, Row, Style};
 
 use crate::above::Noise;
-use crate::line::is_row_of;
+use crate::line::{is_row_of, row_ids};
 use crate::outputs::Manner;
 use crate::process::Process;
 use crate::scene::Scene;
@@ -119,6 +119,13 @@ impl Shared {
     pub(crate) fn present_row(&mut self, process: &Process, id: BarId, now_s: f64) -> Option<Row> {
         let Self { scene, local, .. } = self;
         scene.present_row(process, local, id, now_s)
+    }
+
+    /// What the latest text of a bar said, whose entries these are: see [`LastText`].
+    pub(crate) fn last_text(&self, ids: &[BarId], rank: Rank) -> Option<LastText> {
+        ids.iter()
+            .flat_map(|id| row_ids(*id, rank))
+            .find_map(|row| self.display.last_text(row))
     }
 
     /// A bar goes on after a pause, which ends now: see [`Scene::rest`].

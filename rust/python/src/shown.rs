@@ -1,7 +1,7 @@
 //! A bar's line as the whole job has it, for Python code that draws it or asks for its text.
 
-use mp_tqdm_counters::BY_WORKERS;
-use mp_tqdm_render::{Number, Row, monotonic};
+use mp_tqdm_counters::{BY_WORKERS, BarId};
+use mp_tqdm_render::{LastText, Number, Row, monotonic};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -64,6 +64,20 @@ impl Shown {
         keywords.set_item("job_note", &row.note)?;
         Ok(keywords)
     }
+}
+
+/// What a bar's line said last, as Python gets it: the count, when that was in seconds of the monotonic
+/// clock, how many seconds ago, and the smoothed rate.
+pub(crate) type PyText<'py> = (Bound<'py, PyAny>, f64, f64, Option<f64>);
+
+/// What the line said last; `None` where another process draws it, or nobody has yet.
+pub(crate) fn last_text(process: &Process, ids: &[BarId]) -> Option<LastText> {
+    process.stage.shared().last_text(ids, process.home.rank)
+}
+
+pub(crate) fn text_of<'py>(py: Python<'py>, last: LastText) -> PyResult<PyText<'py>> {
+    let age_s = monotonic().as_secs_f64() - last.at_s;
+    Ok((number(py, last.n)?, last.at_s, age_s, last.rate))
 }
 
 fn number(py: Python<'_>, number: Number) -> PyResult<Bound<'_, PyAny>> {

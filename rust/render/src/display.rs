@@ -6,7 +6,7 @@ use crate::block::{block_rows, hidden_line, line_columns, split_rows};
 use crate::output::{Kind, Output};
 use crate::row::{Ended, Room, Row};
 use crate::sink::Size;
-use crate::tracks::Tracks;
+use crate::tracks::{LastText, Tracks};
 
 /// Between the outermost and the innermost bar on one line of a log.
 const LOG_SEPARATOR: &str = "  ";
@@ -132,6 +132,12 @@ impl Display {
                 output.draw_block(Vec::new(), size);
             }
         }
+    }
+
+    /// What the latest text of a bar said: see [`LastText`].
+    #[must_use]
+    pub fn last_text(&self, id: u64) -> Option<LastText> {
+        self.tracks.last_text(id)
     }
 
     /// Draws one frame: for each output its rows, outermost first. An output that is left out has

@@ -85,4 +85,5 @@ pub use screen::Screen;
 pub use sink::{Outcome, Sink, Size};
 pub use sizes::{UNIT_DIVISOR, format_num, format_sizeof, shorter_num};
 pub use template::Template;
+pub use tracks::LastText;
 pub use width::{disp_len, disp_trim, fit_to_columns, terminal_columns};

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::mem;
 
 use crate::estimate::Estimator;
+use crate::number::Number;
 use crate::row::{Room, Row};
 
 /// The share of a bar's interval after which its text is made anew: frames come at slightly uneven
@@ -16,9 +17,21 @@ pub(crate) struct Tracks {
     tracks: HashMap<u64, Track>,
 }
 
+/// What the latest text of a bar said.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LastText {
+    /// The count.
+    pub n: Number,
+    /// When the text was made.
+    pub at_s: f64,
+    /// The smoothed rate; `None` before its first sample.
+    pub rate: Option<f64>,
+}
+
 struct Track {
     estimator: Estimator,
     text: Option<MadeText>,
+    last: Option<LastText>,
     is_seen: bool,
 }
 
@@ -47,7 +60,13 @@ impl Tracks {
             return made.text.clone();
         }
         track.estimator.update(now_s, row.n.as_f64());
-        let text = row.line(now_s, track.estimator.smoothed_rate(), room);
+        let rate = track.estimator.smoothed_rate();
+        let text = row.line(now_s, rate, room);
+        track.last = Some(LastText {
+            n: row.n,
+            at_s: now_s,
+            rate,
+        });
         track.text = Some(MadeText {
             text: text.clone(),
             at_s: now_s,
@@ -66,6 +85,11 @@ impl Tracks {
     /// The rate of a row as it was at the last frame.
     pub(crate) fn smoothed_rate(&self, row: &Row) -> Option<f64> {
         self.tracks.get(&row.id)?.estimator.smoothed_rate()
+    }
+
+    /// What the latest text of a bar said; `None` before the first one and after the last.
+    pub(crate) fn last_text(&self, id: u64) -> Option<LastText> {
+        self.tracks.get(&id)?.last
     }
 
     /// The seconds before `now_s` were a pause of these bars; their texts are made anew.
@@ -95,6 +119,7 @@ impl Track {
         Self {
             estimator,
             text: None,
+            last: None,
             is_seen: true,
         }
     }
