@@ -123,7 +123,7 @@ def _end_for_workers() -> None:
         _job.attach(follows_workers=True)
 
 
-if os.environ.get("MP_TQDM_PATCH", "0") not in {"", "0"}:
+if "MP_TQDM_PATCH" in os.environ:
     from mp_tqdm import _patch
 
     _patch.patch_at_import()

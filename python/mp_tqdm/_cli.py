@@ -28,11 +28,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         SystemExit: With 0 after `--help` and `--version`, with 2 after wrong arguments.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["run"] and given[1:2] not in ([], ["-h"], ["--help"]):
-        from mp_tqdm import _run
-
-        _run.main(given[1:])
-        return 0
     try:
         return _command(given)
     except KeyboardInterrupt:
@@ -43,6 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _command(given: Sequence[str]) -> int:
     """Runs one of the package's own commands."""
+    if given[:1] == ["run"]:
+        from mp_tqdm import _run
+
+        return _run.main(given[1:])
     if given[:1] == ["pipe"]:
         from mp_tqdm import _pipe
 
@@ -79,8 +78,8 @@ def _command(given: Sequence[str]) -> int:
     )
     commands.add_parser(
         "run",
-        help="run a script, or -m and a module, with tqdm's bars replaced by mp_tqdm's",
-        usage="python -m mp_tqdm run (SCRIPT | -m MODULE) [ARGUMENT ...]",
+        help="run a command; in all Pythons below it tqdm's bars are mp_tqdm's: `run python "
+        "train.py`, `run torchrun train.py`; --help shows more",
     )
     commands.add_parser(
         "pipe",
@@ -92,7 +91,7 @@ def _command(given: Sequence[str]) -> int:
         " its options",
     )
     chosen = parser.parse_args(given)
-    if chosen.command in {None, "run"}:
+    if chosen.command is None:
         parser.print_help()
         return 0
     if chosen.command == "doctor":

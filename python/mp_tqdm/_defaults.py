@@ -32,6 +32,11 @@ def read(environ: dict[str, str], function: Callable[..., Any]) -> None:
     function.__defaults__ = tuple(defaults)
 
 
+def means_no(text: str) -> bool:
+    """Whether the text of a switch says no."""
+    return text.strip().lower() in _NO
+
+
 def _value(name: str, text: str, default: Any) -> Any:
     word = text.strip().lower()
     if name == "disable":

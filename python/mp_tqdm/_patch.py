@@ -1,15 +1,16 @@
 """Puts this package's bar in the place of tqdm's, in a program that cannot be edited.
 
 Libraries bind tqdm's names when they are imported (`from tqdm.auto import tqdm`), and some derive a
-class from it. So names that are bound already are found in all modules and bound anew; a class that
-was derived before stays what it was, which is why patching comes first: `python -m mp_tqdm run`, or
-`MP_TQDM_PATCH=1`, for which `mp_tqdm_patch.pth` imports this package where the interpreter starts.
+class from it. So names that are bound already are found in all modules and bound anew. A class that
+was derived before stays what it was, which is why patching comes first, by `python -m mp_tqdm run`.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
+from mp_tqdm import _defaults
 from mp_tqdm._bar import mp_tqdm
 
 TYPE_CHECKING = False
@@ -27,35 +28,23 @@ _CLASSES = {"tqdm.std": "tqdm", "tqdm.asyncio": "tqdm_asyncio", "tqdm.auto": "tq
 _RANGES = {"tqdm.std": "trange", "tqdm.asyncio": "tarange", "tqdm.auto": "trange"}
 
 
-class Finder:
-    """Patches tqdm right behind its import, before anybody can take a name from it."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """What the other finders find; none but tqdm."""
-        if name != "tqdm":
-            return None
-        finders = (finder for finder in sys.meta_path if finder is not self)
-        specs = (finder.find_spec(name, path, target) for finder in finders)
-        spec = next((spec for spec in specs if spec is not None), None)
-        loader: Any = getattr(spec, "loader", None)
-        if hasattr(loader, "exec_module"):
-            execute = loader.exec_module
-
-            def exec_module(module: ModuleType) -> None:
-                execute(module)
-                if self in sys.meta_path:
-                    patch()
-
-            loader.exec_module = exec_module
-        return spec
-
-
 def patch_at_import() -> None:
-    """Patches tqdm: now if it is there already, else when it is imported, which may be never."""
-    if "tqdm" in sys.modules:
-        patch()
-    else:
-        sys.meta_path.insert(0, Finder())
+    """Does what `MP_TQDM_PATCH` says, when the package is imported.
+
+    Patches tqdm when somebody imports it, which may be never; or at once, with a warning, where it
+    was imported before.
+    """
+    if _defaults.means_no(os.environ["MP_TQDM_PATCH"]):
+        return
+    is_prepared = any(map(_is_finder, sys.meta_path))
+    if sys.modules.get("tqdm") is not None:
+        is_patched = patch()
+        if not is_prepared:
+            _warn_of_lateness(is_patched=is_patched)
+    elif not is_prepared:
+        from mp_tqdm._start.mp_tqdm_at_import import TqdmFinder
+
+        sys.meta_path.insert(0, TqdmFinder())
 
 
 def patch() -> bool:
@@ -81,10 +70,51 @@ def unpatch() -> None:
     """See `mp_tqdm.unpatch`."""
     global original  # noqa: PLW0603
     original = None
-    sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder) is not Finder]
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not _is_finder(finder)]
     while _before:
         module, name, value = _before.pop()
         setattr(module, name, value)
+
+
+def _is_finder(finder: Any) -> bool:
+    """Whether it waits for tqdm's import; `run` loads its class before the package is there."""
+    return type(finder).__name__ == "TqdmFinder"
+
+
+def _warn_of_lateness(*, is_patched: bool) -> None:
+    """Says once in a job what `MP_TQDM_PATCH` could not do any more."""
+    from mp_tqdm import ranks
+
+    here = ranks.standing()
+    if os.environ["MP_TQDM_PATCH"] == "quiet" or here.is_worker or here.rank:
+        return
+    os.environ["MP_TQDM_PATCH"] = "quiet"  # for the processes that this one starts
+    import warnings
+
+    from mp_tqdm._errors import TqdmWarning
+
+    if not is_patched:
+        done = "Its version is too old to replace its bars"
+    elif derived := _derived(original):
+        done = f"The names that modules took from it are replaced; these stay tqdm's: {derived}"
+    else:
+        done = "The names that modules took from it are replaced; bars that are open stay tqdm's"
+    warnings.warn(
+        f"MP_TQDM_PATCH is set, but tqdm was imported before mp_tqdm. {done}. Start the program by "
+        "`python -m mp_tqdm run COMMAND`, which replaces tqdm's bars at its import.",
+        TqdmWarning,
+        stacklevel=4,
+    )
+
+
+def _derived(bar: Any) -> str:
+    """The classes that others derived from tqdm's, by name."""
+    names = set()
+    for child in bar.__subclasses__():
+        if child.__module__.split(".")[0] not in {"tqdm", "mp_tqdm"}:
+            names.add(f"{child.__module__}.{child.__qualname__}")
+        names.update(filter(None, _derived(child).split(", ")))
+    return ", ".join(sorted(names))
 
 
 def _replacements(original: Any) -> dict[int, tuple[Any, Any]]:
