@@ -43,6 +43,7 @@ def main(*, as_json: bool, patience_s: float) -> int:
         "ranks": ranks,
         "terminal": _doctor_facts.terminal(),
         "environment": _doctor_facts.variables(environ),
+        "patch": _doctor_facts.patch(environ),
         "jobs": _with_own(jobs, identity),
         "findings": [],
     }

@@ -7,7 +7,7 @@ import platform
 import sys
 import sysconfig
 
-from mp_tqdm import _core, _identity, _job, _streams
+from mp_tqdm import _core, _defaults, _identity, _job, _streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ if TYPE_CHECKING:
         ranks: list[RankFacts]
         terminal: TerminalFacts
         environment: dict[str, str]
+        patch: Literal["", "mp_tqdm", "tqdm", "none"]
         jobs: list[JobFacts]
         findings: list[Finding]
 
@@ -106,6 +107,18 @@ _VARIABLES = _identity.COMPARED | {
     "MASTER_ADDR", "NODE_RANK", "NO_COLOR", "PMI_SIZE", "SLURM_LOCALID", "SLURM_NNODES",
     "SLURM_NODEID", "SLURM_NTASKS", "TMPDIR", "WORLD_SIZE", "XDG_RUNTIME_DIR",
 }  # fmt: skip
+
+# Run by a fresh Python: whose bars tqdm's import gives.
+_WHOSE = """
+try:
+    import tqdm
+except ImportError:
+    print("none")
+else:
+    homes = {base.__module__.partition(".")[0] for base in tqdm.tqdm.__mro__}
+    print("mp_tqdm" if "mp_tqdm" in homes else "tqdm")
+"""
+_PATIENCE_S = 20
 
 
 def versions() -> Versions:
@@ -237,3 +250,24 @@ def variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Which of the variables are set that matter here."""
     names = (name for name in environ if name in _VARIABLES or name.startswith(_PREFIXES))
     return {name: environ[name] for name in sorted(names)}
+
+
+def patch(environ: Mapping[str, str]) -> Literal["", "mp_tqdm", "tqdm", "none"]:
+    """Whose bars a Python has that starts as this one did, "none" without tqdm.
+
+    Empty where `MP_TQDM_PATCH` asks for nothing, or where no Python could be asked.
+    """
+    if _defaults.means_no(environ.get("MP_TQDM_PATCH", "")) or not sys.executable:
+        return ""
+    import subprocess
+
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
+    command = [sys.executable, *flags, "-c", _WHOSE]
+    try:
+        done = subprocess.run(
+            command, env=environ, capture_output=True, text=True, timeout=_PATIENCE_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    said: Any = done.stdout.strip()
+    return said if said in ("mp_tqdm", "tqdm", "none") else ""

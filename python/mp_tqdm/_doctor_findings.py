@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 from mp_tqdm import _lost, _streams
 
@@ -30,10 +31,12 @@ _OTHER_LAYOUT = "layout version"  # in what the native module says of such a seg
 def of(facts: Facts, environ: Mapping[str, str]) -> list[Finding]:
     """Everything that is found, problems first."""
     problems = [*_installation(facts), *_memory(facts), *_ranks(facts, environ)]
-    problems += _mode_problems(facts)
+    problems += [*_mode_problems(facts), *_patch_problems(facts)]
     for job in facts["jobs"]:
         problems += _job_problems(job)
     notes = [*_drawing(facts)]
+    if facts["patch"] == "none":
+        notes.append("MP_TQDM_PATCH is set, and tqdm is not installed for this Python.")
     notes += _leftovers(facts["jobs"])
     found: list[Finding] = [{"is_problem": True, "text": text} for text in problems]
     found += [{"is_problem": False, "text": text} for text in notes]
@@ -100,6 +103,23 @@ def _mode_problems(facts: Facts) -> Iterator[str]:
     forced = facts["terminal"]["forced"].strip().lower()
     if forced and forced not in _streams.MODES:
         yield f"MP_TQDM_MODE={forced} means nothing; it can be {', '.join(_streams.MODES)}."
+
+
+def _patch_problems(facts: Facts) -> Iterator[str]:
+    if facts["patch"] != "tqdm":
+        return
+    text = "MP_TQDM_PATCH is set, but a program that does not import mp_tqdm keeps tqdm's bars: "
+    options = {"isolated": "I", "ignore_environment": "E", "no_site": "S"}
+    given = [letter for name, letter in options.items() if getattr(sys.flags, name)]
+    if given:
+        yield f"{text}with -{given[0]} Python does not read it at its start. Leave that out."
+    elif "mp_tqdm_at_import" in sys.modules:
+        yield f"{text}this version of tqdm is too old."
+    else:
+        yield (
+            f"{text}nothing reads it where this Python starts. Start the program by `python -m "
+            "mp_tqdm run COMMAND`."
+        )
 
 
 def _job_problems(job: JobFacts) -> Iterator[str]:
