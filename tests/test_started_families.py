@@ -175,12 +175,27 @@ def test_a_program_with_early_workers_of_both_packages_says_which_do_not_count(
     program: Program, tmp_path: Path
 ) -> None:
     programs.needs_package("multiprocess")
-    text = run(program(EARLY, "multiprocessing", "multiprocess"), tmp_path)
+    # A program that has the package before it starts them joins before they do.
+    imports = next(line for line in MEETING.splitlines() if "from mp_tqdm" in line)
+    start = '        meet("early", len(crew) + 1)'
+    late = EARLY.replace(imports, f"    if __name__ != '__main__': {imports.strip()}")
+    late = late.replace(start, f"{start}\n    {imports}")
+    text = run(program(late, "multiprocessing", "multiprocess"), tmp_path)
     assert text.count("TqdmWarning: mp_tqdm: workers of multiprocessing and of multi") == 1, text
     *_, root = told(tmp_path)
     assert root["n"] == 10
     # What the others counted in is removed by the next program of this user.
     programs.run(program("import mp_tqdm; mp_tqdm.mp_tqdm(disable=True)"))
+
+
+@pytest.mark.faults("F76")
+def test_workers_of_both_packages_count_where_their_program_could_join_before_them(
+    program: Program, tmp_path: Path
+) -> None:
+    programs.needs_package("multiprocess")
+    assert "TqdmWarning" not in run(program(EARLY, "multiprocessing", "multiprocess"), tmp_path)
+    *_, root = told(tmp_path)
+    assert root["n"] == 20
 
 
 POOL = (

@@ -44,6 +44,7 @@ __all__ = [
     "display_columns",
     "draw_again",
     "draws_on",
+    "expect_workers",
     "format_interval",
     "format_meter",
     "format_num",
@@ -488,6 +489,12 @@ def printed(device: int) -> None:
 
 def before_fork() -> None:
     """Ends the thread that draws, at most 0.5 s later; none starts until all forks are over."""
+
+def expect_workers() -> None:
+    """Looks for bars that processes started just now may open, where this is the root or a rank.
+
+    The thread that draws looks four times a second then: for a minute, and while workers live.
+    """
 
 def after_fork_in_parent(later: bool = False) -> None:
     """Starts the thread again, once no other thread forks.

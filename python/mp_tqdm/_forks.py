@@ -1,12 +1,20 @@
-"""Remembers the forks that made a process, from the import of the package on."""
+"""Remembers the forks that made a process, and notices the processes that it starts.
+
+From the import of the package on. Whoever starts workers is in the job before they are, looks for the
+bars that they open, and prints above them.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 
+from mp_tqdm import _core
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
     from typing import Any
 
 _MOST_FORKS = 64  # a bound, not an expectation
@@ -35,6 +43,8 @@ def note_fork() -> None:
 
 def _note_child() -> None:
     children[:] = [None]
+    if _core.is_attached():
+        prepare()
 
 
 os.register_at_fork(after_in_parent=_note_child, after_in_child=note_fork)
@@ -42,7 +52,7 @@ os.register_at_fork(after_in_parent=_note_child, after_in_child=note_fork)
 
 def packages() -> list[tuple[Any, Any]]:
     """The current and the parent process, as each loaded package of processes has them."""
-    modules = (sys.modules.get(f"{name}.process") for name in ("multiprocessing", "multiprocess"))
+    modules = (sys.modules.get(name) for name in _PACKAGES)
     # One that lacks the last name of the module is being imported by another thread.
     loaded = (module for module in modules if module and hasattr(module, "_dangling"))
     return [(module.current_process(), module.parent_process()) for module in loaded]
@@ -60,3 +70,65 @@ def group_exists() -> bool:
         return bool(distributed and distributed.is_available() and distributed.is_initialized())
     except AttributeError:  # another thread is importing it
         return False
+
+
+# --- the processes that this one starts ----------------------------------------------------------
+
+_PACKAGES = ("multiprocessing.process", "multiprocess.process")
+
+
+def prepare() -> None:
+    """Makes this process the one that draws for the workers it starts, unless it is one itself."""
+    try:
+        if not _core.is_attached():
+            if makers or any(maker for _, maker in packages()):
+                return
+            from mp_tqdm import _job
+
+            _job.attach()
+        from mp_tqdm import _redirect
+
+        _redirect.begin_worker()
+    except Exception:  # noqa: BLE001, S110 - the workers start all the same, and count
+        pass
+
+
+def _notice(module: ModuleType) -> None:
+    """Has each `start` of the package's processes noticed, whatever they are started by."""
+    start: Callable[[Any], None] = module.BaseProcess.start
+
+    def noticed(self: Any) -> None:
+        prepare()
+        start(self)
+        _core.expect_workers()
+
+    noticed.__doc__, noticed.__name__, noticed.__qualname__ = start.__doc__, "start", start.__qualname__
+    module.BaseProcess.start = noticed  # type: ignore[attr-defined]
+
+
+class _Finder:
+    """Notices a package of processes right behind its import."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """What the other finders find; of others than these packages nothing."""
+        if name not in _PACKAGES:
+            return None
+        finders = (finder for finder in sys.meta_path if finder is not self)
+        specs = (finder.find_spec(name, path, target) for finder in finders)
+        spec = next((spec for spec in specs if spec is not None), None)
+        loader: Any = getattr(spec, "loader", None)
+        if hasattr(loader, "exec_module"):
+            execute = loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                execute(module)
+                _notice(module)
+
+            loader.exec_module = exec_module
+        return spec
+
+
+for _name in _PACKAGES:
+    if hasattr(sys.modules.get(_name), "_dangling"):
+        _notice(sys.modules[_name])
+sys.meta_path.insert(0, _Finder())

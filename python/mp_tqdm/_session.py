@@ -15,6 +15,10 @@ def variables() -> dict[str, str]:
             _job.attach()
         except RuntimeError:  # no job to be had: the subprocess counts for itself, as this one does
             return {}
+    from mp_tqdm import _redirect
+
+    _redirect.begin_worker()
+    _core.expect_workers()
     if _job._identity is None or _job._place is None:
         return {}
     slot, incarnation, where = _job._place

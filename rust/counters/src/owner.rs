@@ -3,7 +3,7 @@
 //! The owner is dead when its slot's lock is free, so there is one source of truth about life and
 //! death. (A lock byte of its own for the owner would be a second one, and could disagree.)
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, fence};
 use crate::tag::{Liveness, ProcessId};
 
 const EPOCH_SHIFT: u32 = 48;
@@ -27,27 +27,41 @@ pub struct Owner {
 }
 
 impl Ownership<'_> {
-    /// The owner, dead or alive; `None` before the first one.
+    /// The owner, dead or alive; `None` before the first one, and after one that released it.
     #[must_use]
     pub fn owner(&self) -> Option<Owner> {
         // SYNC POINT: pairs with the Release of `take`.
-        let word = self.word.load(Ordering::Acquire);
-        (word != 0).then(|| Owner {
-            process: ProcessId::unpack(word & PROCESS_MASK),
-            epoch: (word >> EPOCH_SHIFT) as u16,
-        })
+        named_in(self.word.load(Ordering::Acquire))
     }
 
     /// Makes `me` the owner in place of `seen`; false if another process was quicker.
     #[must_use]
     pub fn take(&self, seen: Option<Owner>, me: ProcessId, now_ms: u64) -> bool {
-        let old = seen.map_or(0, |owner| {
-            u64::from(owner.epoch) << EPOCH_SHIFT | owner.process.pack()
-        });
-        let epoch = seen.map_or(1, |owner| owner.epoch.wrapping_add(1));
-        let new = u64::from(epoch) << EPOCH_SHIFT | me.pack();
+        let old = self.word.load(Ordering::Relaxed);
+        if named_in(old) != seen {
+            return false;
+        }
         // Before the swap, for whoever sees the new owner must not think it as silent as the old one.
         self.beat(now_ms);
+        self.exchange(old, me)
+    }
+
+    /// Ends the ownership of `me`, who draws no longer: another process may take it at once.
+    ///
+    /// Who releases it looks for bars behind this call, and who opens a bar looks for an owner behind
+    /// that: at least one of them sees the other.
+    pub fn release(&self, me: ProcessId) {
+        let old = self.word.load(Ordering::Relaxed);
+        if named_in(old).is_some_and(|owner| owner.process == me) {
+            self.exchange(old, ProcessId::NONE);
+        }
+        // SYNC POINT: pairs with the fence of `Bars::note_split`, which each new bar passes.
+        fence(Ordering::SeqCst);
+    }
+
+    fn exchange(&self, old: u64, next: ProcessId) -> bool {
+        let epoch = ((old >> EPOCH_SHIFT) as u16).wrapping_add(1);
+        let new = u64::from(epoch) << EPOCH_SHIFT | next.pack();
         // SYNC POINT: pairs with the Acquire of `owner`; one of several takers wins.
         self.word
             .compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed)
@@ -79,4 +93,13 @@ impl Ownership<'_> {
             alive.is_dead(owner.process) || self.silent_ms(now_ms) >= patience_ms
         })
     }
+}
+
+/// What an owner's word says: 0 is that of a segment that nobody has drawn for.
+fn named_in(word: u64) -> Option<Owner> {
+    let process = ProcessId::unpack(word & PROCESS_MASK);
+    (word != 0 && process != ProcessId::NONE).then_some(Owner {
+        process,
+        epoch: (word >> EPOCH_SHIFT) as u16,
+    })
 }

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use mp_tqdm_counters::Role;
 use pyo3::prelude::*;
 
 use crate::process::lock;
@@ -81,6 +82,14 @@ pub(crate) fn resume(py: Python<'_>) {
         && let Err(error) = monitor.call_method0("resume")
     {
         error.write_unraisable(py, None);
+    }
+}
+
+/// Processes were started that may open bars: draws those, in the root or in a rank.
+#[pyfunction]
+pub(crate) fn expect_workers(py: Python<'_>) {
+    if let Some(process) = hot::process().filter(|process| process.home.role != Role::Worker) {
+        py.detach(|| process.stage.expect_workers(process));
     }
 }
 

@@ -41,7 +41,7 @@ mod _core {
     #[pymodule_export]
     use super::above::{around_text, draw_again, draws_on, printed};
     #[pymodule_export]
-    use super::fork::{after_fork_in_child, after_fork_in_parent, before_fork};
+    use super::fork::{after_fork_in_child, after_fork_in_parent, before_fork, expect_workers};
     #[pymodule_export]
     use super::format::{
         display_columns, format_interval, format_meter, format_num, format_sizeof,

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mp_tqdm_counters::sync::{AtomicPtr, AtomicU32, Ordering};
 use mp_tqdm_counters::{
-    Application, Cell, Error, Home, Incarnation, Liveness as _, ProcessId, ProcessView, Rank, Role,
+    Application, Cell, CellView, Error, Home, Incarnation, Liveness as _, ProcessId, ProcessView, Rank, Role,
     Rung, Slot,
 };
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -83,14 +83,35 @@ impl Process {
         lock(&self.passes).get(&path).copied().unwrap_or(0)
     }
 
-    /// Whether this process may come to draw: it is no worker, or works for a program that has not
-    /// attached.
+    /// Whether this process may come to draw: it is no worker, or works for a program that does not
+    /// draw itself.
     pub(crate) fn may_draw(&self) -> bool {
         let home = &self.home;
-        let alive = home.liveness();
-        let is_head = |view: ProcessView| view.role != Role::Worker && !alive.is_dead(view.id);
-        home.me != ProcessId::NONE
-            && (home.role != Role::Worker || !home.tables.processes().views().any(is_head))
+        home.me != ProcessId::NONE && (home.role != Role::Worker || !self.head_draws())
+    }
+
+    /// Whether the root or a rank draws, or comes back to it: it would have ended its ownership.
+    fn head_draws(&self) -> bool {
+        let home = &self.home;
+        let is_head = |view: ProcessView| view.role != Role::Worker;
+        home.tables.ownership().owner().is_some_and(|owner| {
+            let view = home.tables.processes().view(owner.process);
+            view.is_some_and(is_head) && !home.liveness().is_dead(owner.process)
+        })
+    }
+
+    /// Whether that process has a bar open.
+    pub(crate) fn has_open_bar(&self, id: ProcessId) -> bool {
+        let cells = self.home.tables.cells();
+        let has_one = |cell: CellView| cell.process == id && cell.opens > 0;
+        cells.used().filter_map(Cell::read).any(has_one)
+    }
+
+    /// Whether a worker is there, who may open a bar.
+    pub(crate) fn has_workers(&self) -> bool {
+        let alive = self.home.liveness();
+        let is_worker = |view: ProcessView| view.role == Role::Worker && !alive.is_dead(view.id);
+        self.home.tables.processes().views().any(is_worker)
     }
 
     /// Whether it draws as soon as it is there: the root, or local rank 0.

@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) manner: Manner,
     pub(crate) scene: Scene,
     pub(crate) idle_looks: u32,
+    /// Until when processes that this one started may open their first bar.
+    pub(crate) expected_until_s: f64,
     pub(crate) reader: Reader,
     pub(crate) turn: Turn,
     pub(crate) tables: &'static Tables,
@@ -86,6 +88,7 @@ impl Shared {
                 manner.has_prompts,
             ),
             idle_looks: 0,
+            expected_until_s: 0.0,
             reader: Reader::default(),
             turn: Turn::default(),
             tables: home.tables,

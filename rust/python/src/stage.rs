@@ -26,16 +26,23 @@ const STOP_LIMIT: Duration = Duration::from_millis(500);
 const FRAME: Duration = Duration::from_millis(100);
 /// How often a process that does not draw, or has nothing to draw, looks whether it should.
 const WATCH: Duration = Duration::from_secs(1);
-/// How often it looks while there is no owner.
+/// How often it looks while there is no owner, or workers may open bars: those are seen within a second.
 const WATCH_CLOSELY: Duration = Duration::from_millis(250);
+/// For how long workers are awaited, which may import much before they open a bar. Who comes later than
+/// that draws itself.
+const EXPECTED_S: f64 = 60.0;
 /// After so many looks that found nothing to draw, the thread ends.
 const IDLE_LOOKS: u32 = 2;
+
+const DROWSY: u32 = 1;
+const LEAVING: u32 = 2;
 
 /// The renderer of this process.
 pub(crate) struct Stage {
     shared: Mutex<Shared>,
     driver: Mutex<Option<Driver>>,
-    /// 1 while the thread sleeps longer than a frame: a new bar has to wake it.
+    /// [`DROWSY`] while the thread sleeps longer than a frame: a new bar has to wake it. [`LEAVING`]
+    /// once it found nothing to draw for good: a new bar needs another one.
     drowsy: AtomicU32,
     /// Forks in progress; no thread is started above 0.
     forks: AtomicU32,
@@ -46,7 +53,7 @@ impl Stage {
         Self {
             shared: Mutex::new(Shared::new(home, stream, manner)),
             driver: Mutex::new(None),
-            drowsy: AtomicU32::new(1),
+            drowsy: AtomicU32::new(DROWSY),
             forks: AtomicU32::new(0),
         }
     }
@@ -77,15 +84,13 @@ impl Stage {
         if self.forks.load(Ordering::SeqCst) > 0 {
             return;
         }
-        if driver.as_ref().is_some_and(Driver::is_running) {
-            if self.drowsy.swap(0, Ordering::SeqCst) == 1
-                && let Some(driver) = &*driver
-            {
-                driver.wake();
-            }
-            return;
+        let state = self.drowsy.swap(0, Ordering::SeqCst);
+        match driver.as_ref().filter(|driver| driver.is_running()) {
+            None => {}
+            Some(leaving) if state == LEAVING => _ = leaving.stop(STOP_LIMIT),
+            Some(drowsy) if state == DROWSY => return drowsy.wake(),
+            Some(_) => return,
         }
-        self.drowsy.store(0, Ordering::SeqCst);
         self.shared().idle_looks = 0;
         // No thread to be had: counting works, nothing is drawn.
         *driver = Driver::start("mp-tqdm", move |now_s| process.stage.tick(process, now_s)).ok();
@@ -156,9 +161,17 @@ impl Stage {
         if forks.is_ok_and(|forks| forks > 1) {
             return;
         }
-        if process.stage.has_work(process) {
+        if process.home.role != Role::Worker {
+            self.expect_workers(process);
+        } else if self.has_work(process) {
             self.attend(process);
         }
+    }
+
+    /// Looks for bars of workers: processes were started, or may be.
+    pub(crate) fn expect_workers(&self, process: &'static Process) {
+        self.shared().expected_until_s = monotonic().as_secs_f64() + EXPECTED_S;
+        self.attend(process);
     }
 
     fn has_work(&self, process: &Process) -> bool {
@@ -175,7 +188,7 @@ impl Stage {
     fn look(&self, process: &'static Process, shared: &mut Shared, now_s: f64) -> Wait {
         let now_ms = milliseconds(now_s);
         if !shared.owns(process, now_ms) {
-            return self.watch(process, shared);
+            return self.watch(process, shared, now_s);
         }
         process.home.tables.ownership().beat(now_ms);
         if now_s < shared.held_until_s {
@@ -241,18 +254,29 @@ impl Stage {
             shared.idle_looks = 0;
             return shared.until_next(now_s, picture.interval);
         }
-        self.watch(process, shared)
+        self.watch(process, shared, now_s)
     }
 
-    /// Nothing to draw now: look again in a second, and end if that goes on.
-    fn watch(&self, process: &Process, shared: &mut Shared) -> Wait {
-        let has_bars = process.home.tables.bars().views().next().is_some();
-        shared.idle_looks = if has_bars { 0 } else { shared.idle_looks + 1 };
-        self.drowsy.store(1, Ordering::SeqCst);
+    /// Nothing to draw now: look again soon, and end if that goes on.
+    fn watch(&self, process: &Process, shared: &mut Shared, now_s: f64) -> Wait {
+        let has_bars = || process.home.tables.bars().views().next().is_some();
+        let expects = process.home.role != Role::Worker
+            && (now_s < shared.expected_until_s || process.has_workers());
+        shared.idle_looks = if expects || has_bars() {
+            0
+        } else {
+            shared.idle_looks + 1
+        };
         if shared.idle_looks > IDLE_LOOKS {
-            shared.turn.give_up();
-            Wait::Exit
-        } else if shared.turn.is_vacant() {
+            self.drowsy.store(LEAVING, Ordering::SeqCst);
+            shared.turn.give_up(process);
+            // Whoever opened one just now counts on this thread.
+            if !has_bars() {
+                return Wait::Exit;
+            }
+        }
+        self.drowsy.store(DROWSY, Ordering::SeqCst);
+        if shared.turn.is_vacant() || expects && process.is_first() {
             Wait::For(WATCH_CLOSELY)
         } else {
             Wait::For(WATCH)

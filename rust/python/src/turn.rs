@@ -62,9 +62,10 @@ impl Turn {
         self.vacant_since_ms.is_some()
     }
 
-    /// This process draws no longer because there is nothing to draw; whoever took over meanwhile did
-    /// not take it for a dead one.
-    pub(crate) fn give_up(&mut self) {
+    /// This process draws no longer because there is nothing to draw: whoever has something may. Whoever
+    /// took over meanwhile did not take it for a dead one.
+    pub(crate) fn give_up(&mut self, process: &Process) {
+        process.home.tables.ownership().release(process.home.me);
         *self = Self::default();
     }
 
@@ -74,17 +75,18 @@ impl Turn {
         let owner = ownership.owner();
         let alive = home.liveness();
         if home.role == Role::Worker {
-            // Of a program that has bars in its workers alone one worker draws, until the program
-            // itself attaches.
+            // Of a program that does not draw itself one worker does.
             return process.may_draw()
                 && ownership.is_vacant(&alive, now_ms, STOPPED_MS)
                 && ownership.take(owner, home.me, now_ms);
         }
         if process.is_first() && !self.was_owner {
             let first = owner.and_then(|owner| home.tables.processes().view(owner.process));
+            // A root that only started the ranks leaves their bars to the first of them.
             let is_rival = first.is_some_and(|view| {
                 view.role != Role::Worker
                     && view.rank == home.rank
+                    && (view.role == home.role || process.has_open_bar(view.id))
                     && !ownership.is_vacant(&alive, now_ms, STOPPED_MS)
             });
             return !is_rival && ownership.take(owner, home.me, now_ms);
