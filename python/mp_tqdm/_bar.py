@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _core, _errors, _path, _redirect, _streams
+from mp_tqdm import _core, _errors, _forks, _path, _redirect, _streams
 from mp_tqdm._errors import TqdmWarning
 from mp_tqdm._frames import Frames
 from mp_tqdm._together import Collection, Together, free_position
@@ -222,6 +222,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             position=None if position is None else abs(position),
             stream=descriptor,
             self_drawn=descriptor is None and not is_off,
+            own_file=descriptor is None and file not in _forks.streams,
             own_line=disable is False,
         )
         native.bind(self)

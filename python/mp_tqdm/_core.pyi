@@ -216,6 +216,7 @@ class Bar:
         position: The line asked for, from 0; `None`: by the order of opening.
         stream: Descriptor to draw on and whether it is a terminal; `None`: not drawn by a thread.
         self_drawn: Python code draws it: each count goes through `Counting._counted`.
+        own_file: Such a bar is on another file than the process began with: a worker draws it.
         own_line: Whether a line of its own was asked for (`disable=False`).
 
     Raises:
@@ -240,6 +241,7 @@ class Bar:
         position: int | None,
         stream: tuple[int, bool] | None,
         self_drawn: bool,
+        own_file: bool,
         own_line: bool,
     ) -> Self: ...
     @staticmethod
@@ -281,7 +283,7 @@ class Bar:
 
     @property
     def draws(self) -> bool:
-        """Whether this process draws the job's lines."""
+        """Whether this process draws the bar: as one of the job's, or apart from them."""
 
     @property
     def is_makers(self) -> bool:

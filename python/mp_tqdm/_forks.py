@@ -1,7 +1,7 @@
 """Remembers the forks that made a process, and notices the processes that it starts.
 
-From the import of the package on. Whoever starts workers is in the job before they are, looks for the
-bars that they open, and prints above them.
+From the import of the package on. Whoever starts workers is in the job before they are, looks for
+the bars that they open, and prints above them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ _MOST_FORKS = 64  # a bound, not an expectation
 makers: list[tuple[int, int]] = []
 # Whether the nearest of them was in a process group of `torch.distributed`, as this memory says.
 had_group = False
+# The standard streams that the process began with: what comes later is its own.
+streams: list[Any] = [sys.stdout, sys.stderr]
 children: list[None] = []  # not empty once this process made one by a fork
 _pid = os.getpid()
 
@@ -39,6 +41,7 @@ def note_fork() -> None:
     del makers[_MOST_FORKS:]
     children.clear()
     _pid, had_group = os.getpid(), group_exists()
+    streams[:] = sys.stdout, sys.stderr
 
 
 def _note_child() -> None:
@@ -102,8 +105,9 @@ def _notice(module: ModuleType) -> None:
         start(self)
         _core.expect_workers()
 
-    noticed.__doc__, noticed.__name__, noticed.__qualname__ = start.__doc__, "start", start.__qualname__
-    module.BaseProcess.start = noticed  # type: ignore[attr-defined]
+    noticed.__name__, noticed.__qualname__ = "start", start.__qualname__
+    noticed.__doc__ = start.__doc__
+    module.BaseProcess.start = noticed
 
 
 class _Finder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _core, _env, _path, _redirect, _streams
+from mp_tqdm import _core, _env, _forks, _path, _redirect, _streams
 from mp_tqdm._errors import TqdmWarning
 from mp_tqdm._identity import OPEN_JOB
 
@@ -140,7 +140,9 @@ def _enter(
     inherited = _core.inherited()
     parent = identity.parent
     mode = _streams.mode()
-    is_off = mode == "off" or _streams.is_lost(sys.stderr)
+    # Where the lines of all go, a worker knows by what it began with.
+    stderr = _forks.streams[1] if identity.role == "worker" else sys.stderr
+    is_off = mode == "off" or _streams.is_lost(stderr)
     return _core.attach(
         job,
         "follower" if follows_workers else identity.role,
@@ -148,7 +150,7 @@ def _enter(
         parent=(parent.slot, parent.incarnation) if parent else None,
         directories=directories(os.environ),
         world=(identity.local_world, identity.world, identity.node, identity.nodes),
-        stream=None if is_off else _streams.descriptor(sys.stderr, mode),
+        stream=None if is_off else _streams.descriptor(stderr, mode),
         log="json" if mode == "json" else "lines",
         colours=_streams.has_colours(),
         interactive=hasattr(sys, "ps1") or bool(sys.flags.interactive),

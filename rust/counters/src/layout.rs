@@ -15,7 +15,7 @@ use crate::process::{ProcessEntry, Processes};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// Raised with every change of the layout or of what a word means.
-pub const LAYOUT_VERSION: u32 = 5;
+pub const LAYOUT_VERSION: u32 = 6;
 /// Bytes of a segment's file, constant for the life of the job.
 pub const SEGMENT_BYTES: usize = 1 << 20;
 /// Processes that can count at once with cells of their own; more of them share overflow cells.
@@ -61,6 +61,8 @@ pub struct Header {
     /// Pid and start of the program's first process, where workers came before it; 0 for none.
     first_pid: AtomicU32,
     first_start: AtomicU64,
+    /// Which file the job's lines are written to: the caller's encoding; 0 while nobody said.
+    pub output: AtomicU64,
     /// Device number of the terminal on which lines are drawn now, times 2; 0 for none. Odd after
     /// somebody erased the lines, to print.
     pub shown_on: AtomicU64,

@@ -11,7 +11,7 @@ use mp_tqdm_counters::{
 use pyo3::{PyResult, Python};
 
 use crate::process::{Process, attached, lock, now_ns};
-use crate::traits::{SELF_DRAWN, shared_traits};
+use crate::traits::{APART, SELF_DRAWN, shared_traits};
 use crate::{entries, hot};
 
 mod numbers;
@@ -49,6 +49,8 @@ pub(crate) struct BarCore {
     is_copy: bool,
     /// Drawn by Python code, which has to hear of each count: no count takes the hot path.
     pub(crate) is_self_drawn: bool,
+    /// Drawn by the worker that opened it, and by nobody else.
+    pub(crate) is_apart: bool,
     /// Counts where there is no cell in the segment, and after the end.
     own: &'static Cell,
     /// The cell of the segment that the entry points at; see `held.rs`.
@@ -110,6 +112,7 @@ impl BarCore {
                 maker: home.me,
                 is_copy: false,
                 is_self_drawn: opening.traits & SELF_DRAWN != 0,
+                is_apart: opening.traits & APART != 0,
                 own,
                 points_at: Mutex::new(None),
                 state: Mutex::new(state),
@@ -159,6 +162,7 @@ impl BarCore {
             maker: process.home.me,
             is_copy: true,
             is_self_drawn: false,
+            is_apart: false,
             own: fresh_cell(),
             points_at: Mutex::new(None),
             state: Mutex::new(state),

@@ -9,7 +9,7 @@ use crate::bar::BarCore;
 use crate::process::Process;
 use crate::receipt::sign;
 use crate::stage::LAST_FRAME;
-use crate::traits::SELF_DRAWN;
+use crate::traits::{APART, SELF_DRAWN};
 
 /// What came of a bar's end in the process that draws.
 #[derive(Clone, Copy, Default)]
@@ -33,7 +33,9 @@ impl Farewell {
         let Some(id) = core.id else { return nothing };
         let home = &process.home;
         // Bars of workers end when the scene says so, also where a worker draws.
-        if traits & BY_WORKERS != 0 || !home.tables.ownership().is_owner(home.me) {
+        let is_apart = traits & APART != 0;
+        let draws = is_apart || home.tables.ownership().is_owner(home.me);
+        if traits & BY_WORKERS != 0 || !draws {
             return nothing;
         }
         if traits & SELF_DRAWN != 0 {
@@ -120,7 +122,7 @@ pub(crate) fn depart(process: &'static Process, core: &BarCore) {
     // yet to come, whose bar of this number goes on from what was counted here.
     let owner = home.tables.ownership().owner();
     let is_awaited = process.world.local_world > 1 && !process.is_first();
-    if owner.map_or(!is_awaited, |owner| owner.process == home.me) {
+    if core.is_apart || owner.map_or(!is_awaited, |owner| owner.process == home.me) {
         home.tables
             .bars()
             .free(&home.tables.cells(), id, home.me, &home.liveness());

@@ -22,7 +22,7 @@ use crate::opening::{Spec, open};
 use crate::process::{Process, attached, lock, now_ns};
 use crate::receipt::{Share, shares};
 use crate::shown::{self, PyText};
-use crate::traits::{DESC_SET, SELF_DRAWN, traits_of};
+use crate::traits::{APART, DESC_SET, SELF_DRAWN, traits_of};
 
 /// A rank's share as Python gets it; see the stub.
 type PyShare = (u16, Py<PyAny>, f64, bool, bool, usize);
@@ -136,7 +136,7 @@ impl Bar {
     #[new]
     #[pyo3(signature = (
         *, path, key, named, reduce, iterates, reportable, total, initial, desc, looks, leave,
-        position, stream, self_drawn, own_line
+        position, stream, self_drawn, own_file, own_line
     ))]
     #[expect(
         clippy::too_many_arguments,
@@ -159,15 +159,24 @@ impl Bar {
         position: Option<u32>,
         stream: Option<(RawFd, bool)>,
         self_drawn: bool,
+        own_file: bool,
         own_line: bool,
     ) -> PyResult<Self> {
         let process = process(py)?;
         let mut traits = traits_of(reduce_of(reduce)?, leave_of(leave));
+        let is_worker = process.home.role == Role::Worker;
+        let is_apart = is_worker
+            && if self_drawn {
+                own_file
+            } else {
+                stream.is_some() && process.is_apart(stream)
+            };
         for (is_set, bit) in [
             (iterates, ITERATES),
             (reportable, REPORTABLE),
             (named, NAMED),
-            (process.home.role == Role::Worker, BY_WORKERS),
+            (is_worker && !is_apart, BY_WORKERS),
+            (is_apart, APART),
             (self_drawn, SELF_DRAWN),
         ] {
             if is_set {
@@ -282,11 +291,11 @@ impl Bar {
         self.core().is_closed()
     }
 
-    /// Whether this process draws the job's lines.
+    /// Whether this process draws the bar: the job's lines, or this one apart from them.
     #[getter]
     fn draws(&self, py: Python<'_>) -> PyResult<bool> {
         let home = &process(py)?.home;
-        Ok(home.tables.ownership().is_owner(home.me))
+        Ok(self.core().is_apart || home.tables.ownership().is_owner(home.me))
     }
 
     /// Whether this handle was made by the constructor, in this process.

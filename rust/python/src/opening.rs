@@ -1,6 +1,5 @@
 //! Opens a bar: its entry in the segment, and its line where this process may come to draw.
 
-use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use mp_tqdm_counters::{OWN_LINE, Opening};
@@ -9,10 +8,11 @@ use pyo3::prelude::*;
 
 use crate::bar::BarCore;
 use crate::number::{total_of, value_of};
+use crate::outputs::Stream;
 use crate::process::{Process, now_ns};
 use crate::shared::Local;
 use crate::style::Looks;
-use crate::traits::SELF_DRAWN;
+use crate::traits::{APART, SELF_DRAWN};
 
 /// What a bar was opened with: enough to open its next number (`reset`).
 pub(crate) struct Spec {
@@ -21,7 +21,7 @@ pub(crate) struct Spec {
     pub(crate) traits: u32,
     pub(crate) looks: Looks,
     pub(crate) position: Option<u32>,
-    pub(crate) stream: Option<(RawFd, bool)>,
+    pub(crate) stream: Option<Stream>,
     pub(crate) own_line: bool,
 }
 
@@ -36,9 +36,15 @@ pub(crate) fn open(
 ) -> PyResult<Arc<BarCore>> {
     let initial = value_of(initial)?.unwrap_or(mp_tqdm_counters::Value::ZERO);
     let packed = spec.looks.pack();
+    let is_apart = spec.traits & APART != 0;
+    let (path, pass) = if is_apart {
+        process.pass_apart(spec.path)
+    } else {
+        (spec.path, process.pass(spec.path))
+    };
     let opening = Opening {
-        path: spec.path,
-        pass: process.pass(spec.path),
+        path,
+        pass,
         traits: spec.traits,
         now_ns: now_ns(),
         position: spec.position,
@@ -51,15 +57,15 @@ pub(crate) fn open(
     let core = BarCore::open(process, &opening, total_of(total)?, initial, wishes, before)
         .ok_or_else(|| PyMemoryError::new_err("mp_tqdm: no memory for counters"))?;
     if let Some(id) = core.id
-        && process.may_draw()
+        && (is_apart || process.may_draw())
     {
         process.stage.claim(process);
         if spec.traits & SELF_DRAWN != 0 {
             return Ok(core);
         }
-        if let Some((descriptor, is_terminal)) = spec.stream {
+        if let Some(stream) = spec.stream {
             let mut shared = process.stage.shared();
-            if let Some(output) = shared.output_of(descriptor, is_terminal) {
+            if let Some(output) = shared.output_of(stream, is_apart) {
                 let style = Arc::new(spec.looks.style());
                 shared.local.insert(id, Local { output, style });
                 if process.home.tables.ownership().is_owner(process.home.me) {

@@ -1,6 +1,7 @@
 //! The outputs of this process: one for each terminal or file that its bars are drawn on.
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 
@@ -30,12 +31,33 @@ pub(crate) enum Log {
     Json,
 }
 
+/// A stream by number, and whether it is a terminal.
+pub(crate) type Stream = (RawFd, bool);
+
+/// What the segment says where the job's lines have no file that the renderer could write to.
+const NO_FILE: u64 = 1;
+
+/// Which file a stream leads to, as one word for the segment.
+pub(crate) fn word_of(stream: Option<Stream>) -> u64 {
+    let copied = |(descriptor, _)| Some(File::from(hot::duplicate(descriptor).ok()?));
+    let meta = stream
+        .and_then(copied)
+        .and_then(|file| file.metadata().ok());
+    meta.map_or(NO_FILE, |meta| {
+        (meta.dev().rotate_left(40) ^ meta.ino()).max(NO_FILE + 1)
+    })
+}
+
 impl Shared {
     /// The output for a stream of this process: one for each terminal or file, however many
-    /// descriptors lead to it.
-    pub(crate) fn output_of(&mut self, descriptor: RawFd, is_terminal: bool) -> Option<OutputId> {
+    /// descriptors lead to it. What is drawn `apart` goes there whoever draws for the job.
+    pub(crate) fn output_of(
+        &mut self,
+        (descriptor, is_terminal): Stream,
+        apart: bool,
+    ) -> Option<OutputId> {
         let copy = hot::duplicate(descriptor).ok()?;
-        let file = std::fs::File::from(copy);
+        let file = File::from(copy);
         let meta = file.metadata().ok()?;
         let key = (meta.dev(), meta.ino(), is_terminal);
         if let Some(known) = self.outputs.get(&key)
@@ -47,6 +69,7 @@ impl Shared {
             sink: FdSink::new(OwnedFd::from(file)).moved(move_up),
             tables: self.tables,
             me: self.me,
+            is_apart: apart,
         });
         let mut output = match (is_terminal, self.manner.log) {
             (true, _) => Output::terminal(sink),
@@ -63,6 +86,9 @@ impl Shared {
         let id = OutputId(next);
         self.display.add_output(id, output);
         self.outputs.insert(key, id);
+        if apart {
+            self.apart.insert(id);
+        }
         if is_terminal {
             self.devices.insert(id, meta.rdev());
         }
@@ -94,14 +120,15 @@ impl Shared {
             self.display.remove_output(id);
             self.outputs.retain(|_, output| *output != id);
             self.devices.remove(&id);
+            self.apart.remove(&id);
         }
     }
 
     pub(crate) fn default_output(&mut self) -> Option<OutputId> {
         if self.default_output.is_none()
-            && let Some((descriptor, is_terminal)) = self.stream.take()
+            && let Some(stream) = self.stream.take()
         {
-            self.default_output = self.output_of(descriptor, is_terminal);
+            self.default_output = self.output_of(stream, false);
         }
         self.default_output
     }

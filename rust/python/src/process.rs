@@ -1,21 +1,20 @@
 //! This process in its job: attached at first use, again in every fork child.
 
 use std::collections::HashMap;
-use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mp_tqdm_counters::sync::{AtomicPtr, AtomicU32, Ordering};
 use mp_tqdm_counters::{
-    Application, Cell, CellView, Error, Home, Incarnation, Liveness as _, ProcessId, ProcessView, Rank, Role,
-    Rung, Slot,
+    Application, Cell, CellView, Error, Home, Incarnation, Liveness as _, ProcessId, ProcessView,
+    Rank, Role, Rung, Slot,
 };
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::held::Held;
 use crate::interrupt::is_interrupt;
-use crate::outputs::{Log, Manner};
+use crate::outputs::{Log, Manner, Stream, word_of};
 use crate::stage::Stage;
 use crate::{entries, hot, number};
 
@@ -31,6 +30,8 @@ pub(crate) struct Process {
     passes: Mutex<HashMap<u64, u32>>,
     /// Where reports count while no bar is open and no cell of the segment is free.
     lost: &'static Cell,
+    /// Whether `sys.stderr` of this process is where the job's lines go.
+    is_on_output: bool,
     /// 1 once a report found no bar.
     has_lost: AtomicU32,
     /// 1 once a bar that reports could have reached was off.
@@ -72,10 +73,21 @@ impl Process {
         if self.home.role == Role::Worker {
             return 0;
         }
+        self.next_pass(path)
+    }
+
+    fn next_pass(&self, path: u64) -> u32 {
         let mut passes = lock(&self.passes);
         let pass = passes.entry(path).or_insert(0);
         *pass = pass.wrapping_add(1).max(1);
         *pass
+    }
+
+    /// As [`Process::pass`], for a bar that is this process's alone.
+    pub(crate) fn pass_apart(&self, path: u64) -> (u64, u32) {
+        let me = self.home.me.pack() + 1;
+        let path = path ^ me.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (path, self.next_pass(path))
     }
 
     /// How often this process opened a bar at `path`.
@@ -87,7 +99,14 @@ impl Process {
     /// draw itself.
     pub(crate) fn may_draw(&self) -> bool {
         let home = &self.home;
-        home.me != ProcessId::NONE && (home.role != Role::Worker || !self.head_draws())
+        let is_there = home.me != ProcessId::NONE;
+        is_there && (home.role != Role::Worker || self.is_on_output && !self.head_draws())
+    }
+
+    /// Whether a bar on this stream is drawn apart: a worker's, where the job's lines go elsewhere.
+    pub(crate) fn is_apart(&self, stream: Option<Stream>) -> bool {
+        let output = self.home.tables.header.output.load(Ordering::Relaxed);
+        self.home.role == Role::Worker && word_of(stream) != output
     }
 
     /// Whether the root or a rank draws, or comes back to it: it would have ended its ownership.
@@ -187,8 +206,24 @@ pub(crate) fn attached(py: Python<'_>) -> PyResult<Option<&'static Process>> {
     }))
 }
 
-fn settle(home: Home, world: World, stream: Option<(RawFd, bool)>, manner: Manner) {
+/// Says where the job's lines go, which the root and the ranks know best; whether it is this stream.
+fn note_output(home: &Home, stream: Option<Stream>) -> bool {
+    let (output, mine) = (&home.tables.header.output, word_of(stream));
+    if home.role != Role::Worker {
+        if home.rank == Rank(0) {
+            output.store(mine, Ordering::Relaxed);
+        }
+        return true;
+    }
+    match output.compare_exchange(0, mine, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => true,
+        Err(known) => known == mine,
+    }
+}
+
+fn settle(home: Home, world: World, stream: Option<Stream>, manner: Manner) {
     let lost: &'static Cell = Box::leak(Box::new(Cell::new()));
+    let is_on_output = note_output(&home, stream);
     let stage = Stage::new(&home, stream, manner);
     let process: &'static Process = Box::leak(Box::new(Process {
         home,
@@ -197,6 +232,7 @@ fn settle(home: Home, world: World, stream: Option<(RawFd, bool)>, manner: Manne
         held: Held::default(),
         passes: Mutex::new(HashMap::new()),
         lost,
+        is_on_output,
         has_lost: AtomicU32::new(0),
         has_off_bar: AtomicU32::new(0),
     }));
@@ -267,7 +303,7 @@ pub(crate) fn attach(
     parent: Option<(u16, u32)>,
     directories: Vec<PathBuf>,
     world: (u32, u32, u32, u32),
-    stream: Option<(RawFd, bool)>,
+    stream: Option<Stream>,
     log: &str,
     colours: bool,
     interactive: bool,

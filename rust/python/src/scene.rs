@@ -15,7 +15,7 @@ use crate::receipt::{worked_s, workers};
 use crate::shared::Local;
 use crate::stall::Stalls;
 use crate::style::Looks;
-use crate::traits::{Leave, SELF_DRAWN, leave_of, reduction_of};
+use crate::traits::{APART, Leave, SELF_DRAWN, leave_of, reduction_of};
 
 /// tqdm's `mininterval`.
 const INTERVAL_S: f64 = 0.1;
@@ -84,12 +84,14 @@ impl Scene {
         }
     }
 
-    /// Reads the segment and says what the frame at `now_s` shows.
+    /// Reads the segment and says what the frame at `now_s` shows: the job's lines if this process
+    /// `owns` them, and the bars that it draws apart.
     pub(crate) fn look(
         &mut self,
         process: &Process,
         local: &HashMap<BarId, Local>,
         closing: &mut HashSet<BarId>,
+        owns: bool,
         now_s: f64,
     ) -> Picture {
         let groups = groups(process.home.tables);
@@ -103,6 +105,17 @@ impl Scene {
         let mut first = true;
         for group in &groups {
             if group.ids.iter().any(|id| closing.contains(id)) {
+                continue;
+            }
+            let is_here = group.ids.iter().any(|id| local.contains_key(id));
+            if group.view.has(APART) && !is_here {
+                // Its process gives the place back, unless it was killed.
+                if owns {
+                    free_if_over(process, group.view.id);
+                }
+                continue;
+            }
+            if !owns && !group.view.has(APART) {
                 continue;
             }
             picture.is_live = true;
@@ -262,7 +275,8 @@ impl Scene {
         let views = || groups.iter().map(|group| &group.view);
         for inner in views().filter(|view| view.has(BY_WORKERS)) {
             let around = views()
-                .filter(|view| !view.has(BY_WORKERS) && view.state == BarState::Open)
+                .filter(|view| !view.has(BY_WORKERS) && !view.has(APART))
+                .filter(|view| view.state == BarState::Open)
                 .filter(|view| view.start_ns <= inner.start_ns.saturating_add(HEAD_START_NS))
                 .max_by_key(|view| view.sequence);
             if let Some(around) = around {
@@ -372,6 +386,15 @@ impl Scene {
         };
         let style = self.styles.entry(id);
         Arc::clone(style.or_insert_with(|| Arc::new(read().unwrap_or_default())))
+    }
+}
+
+/// Gives the place of a bar back that nobody has open any more.
+fn free_if_over(process: &Process, id: BarId) {
+    let home = &process.home;
+    let (bars, cells, alive) = (home.tables.bars(), home.tables.cells(), home.liveness());
+    if bars.try_end(&cells, id, home.me, &alive) {
+        bars.free(&cells, id, home.me, &alive);
     }
 }
 

@@ -2,7 +2,6 @@
 //! frame to frame.
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use mp_tqdm_counters::{BarId, Home, ProcessId, Rank, Role, Tables};
@@ -10,7 +9,7 @@ use mp_tqdm_render::{Display, LastText, OutputId, Row, Style};
 
 use crate::above::Noise;
 use crate::line::{is_row_of, row_ids};
-use crate::outputs::Manner;
+use crate::outputs::{Manner, Stream};
 use crate::process::Process;
 use crate::scene::Scene;
 use crate::style::Looks;
@@ -47,13 +46,15 @@ pub(crate) struct Shared {
     /// The outermost bar of the last frame.
     pub(crate) first: Option<BarId>,
     pub(crate) default_output: Option<OutputId>,
+    /// The outputs of bars that a worker draws itself; see [`APART`](crate::traits::APART).
+    pub(crate) apart: HashSet<OutputId>,
     /// Device numbers of the terminals among the outputs.
     pub(crate) devices: HashMap<OutputId, u64>,
     /// Where live lines stand, as the job was last told; see `above.rs`.
     pub(crate) shown: Option<(OutputId, u64)>,
     pub(crate) noise: Noise,
     /// The stream for bars that other processes opened: descriptor, and whether it is a terminal.
-    pub(crate) stream: Option<(RawFd, bool)>,
+    pub(crate) stream: Option<Stream>,
     pub(crate) manner: Manner,
     pub(crate) scene: Scene,
     pub(crate) idle_looks: u32,
@@ -68,7 +69,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(home: &Home, stream: Option<(RawFd, bool)>, manner: Manner) -> Self {
+    pub(crate) fn new(home: &Home, stream: Option<Stream>, manner: Manner) -> Self {
         Self {
             display: Display::new(),
             outputs: HashMap::new(),
@@ -78,6 +79,7 @@ impl Shared {
             finished: Vec::new(),
             first: None,
             default_output: None,
+            apart: HashSet::new(),
             devices: HashMap::new(),
             shown: None,
             noise: Noise::default(),
@@ -137,6 +139,15 @@ impl Shared {
         let is_meant = |row| is_row_of(ids, row);
         self.display.rest(is_meant, rest_s, now_s);
         Some(rest_s)
+    }
+
+    /// Whether this process has bars to draw whoever draws for the job.
+    pub(crate) fn draws_apart(&self) -> bool {
+        let local = self.local.values().map(|local| local.output);
+        let finished = self.finished.iter().map(|(output, _)| *output);
+        local
+            .chain(finished)
+            .any(|output| self.apart.contains(&output))
     }
 
     /// Whether there is anything to draw on: not where the display is forced off.

@@ -1,7 +1,6 @@
 //! The renderer of this process: who may draw, on which outputs, and when the thread lives.
 
 use std::collections::HashSet;
-use std::os::fd::RawFd;
 use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use mp_tqdm_counters::{BY_WORKERS, BarState, BarView, Home, Role};
 use mp_tqdm_render::{Driver, OutputId, Row, Wait, monotonic};
 
 use crate::bar::FRAMES;
-use crate::outputs::Manner;
+use crate::outputs::{Manner, Stream};
 use crate::process::{Process, lock};
 use crate::shared::{Reader, Shared};
 
@@ -49,7 +48,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn new(home: &Home, stream: Option<(RawFd, bool)>, manner: Manner) -> Self {
+    pub(crate) fn new(home: &Home, stream: Option<Stream>, manner: Manner) -> Self {
         Self {
             shared: Mutex::new(Shared::new(home, stream, manner)),
             driver: Mutex::new(None),
@@ -73,10 +72,11 @@ impl Stage {
 
     /// Makes sure that the thread runs and will soon look at the bars.
     pub(crate) fn attend(&self, process: &'static Process) {
-        if self.forks.load(Ordering::SeqCst) > 0
-            || !self.shared().has_outputs()
-            || !process.may_draw()
-        {
+        let is_wanted = {
+            let shared = self.shared();
+            shared.has_outputs() && (process.may_draw() || shared.draws_apart())
+        };
+        if self.forks.load(Ordering::SeqCst) > 0 || !is_wanted {
             return;
         }
         let mut driver = lock(&self.driver);
@@ -187,10 +187,12 @@ impl Stage {
 
     fn look(&self, process: &'static Process, shared: &mut Shared, now_s: f64) -> Wait {
         let now_ms = milliseconds(now_s);
-        if !shared.owns(process, now_ms) {
+        let owns = shared.owns(process, now_ms);
+        if owns {
+            process.home.tables.ownership().beat(now_ms);
+        } else if !shared.draws_apart() {
             return self.watch(process, shared, now_s);
         }
-        process.home.tables.ownership().beat(now_ms);
         if now_s < shared.held_until_s {
             return Wait::For(FRAME);
         }
@@ -201,7 +203,7 @@ impl Stage {
                 closing,
                 ..
             } = shared;
-            scene.look(process, local, closing, now_s)
+            scene.look(process, local, closing, owns, now_s)
         };
         let mut outputs: Vec<(OutputId, Vec<Row>)> = Vec::new();
         let finished = std::mem::take(&mut shared.finished);
@@ -220,17 +222,15 @@ impl Stage {
         }
         let is_empty = outputs.is_empty() && shared.drawn.is_empty();
         shared.drawn = drawn;
-        shared.note_printed(&process.home.tables.header, now_s);
+        let header = &process.home.tables.header;
+        shared.note_printed(header, now_s);
         let outcome = shared.display.draw(now_s, &outputs);
-        shared.tell_shown(&process.home.tables.header);
+        if owns {
+            shared.tell_shown(header);
+        }
         if !is_empty {
             FRAMES.fetch_add(1, Ordering::Relaxed);
-            process
-                .home
-                .tables
-                .header
-                .frames
-                .fetch_add(1, Ordering::Relaxed);
+            header.frames.fetch_add(1, Ordering::Relaxed);
         }
         shared.reader = match shared.reader {
             _ if !outcome.is_behind => Reader::Reads,

@@ -30,6 +30,9 @@ pub(crate) const SELF_DRAWN: u32 = 1 << (CALLER_TRAITS_SHIFT + 5);
 /// `set_description` was called: the desc is shown as it is, whatever others began with.
 pub(crate) const DESC_SET: u32 = 1 << (CALLER_TRAITS_SHIFT + 6);
 
+/// Drawn by the worker that opened it, on a file of its own, and by nobody else.
+pub(crate) const APART: u32 = 1 << (CALLER_TRAITS_SHIFT + 7);
+
 pub(crate) fn traits_of(reduce: Reduce, leave: Leave) -> u32 {
     (reduce as u32) << REDUCE_SHIFT | (leave as u32) << LEAVE_SHIFT
 }
