@@ -4,7 +4,7 @@ mod hand_over;
 
 use crate::sync::{AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
 use crate::tag::{CellKey, CellState, CellTag, ProcessId};
-use crate::value::Value;
+use crate::value::{Value, saturated};
 
 pub(crate) use hand_over::take_free;
 
@@ -109,8 +109,8 @@ impl Cell {
     /// Adds `n` items: one load and one store.
     ///
     /// For the cell's own process, which must not call it from two threads at once (the GIL sees to
-    /// that; builds without one count with [`Cell::add_shared`]). Wraps at 2^63, as a caller that could
-    /// reach it must use [`Cell::add_value`].
+    /// that; builds without one count with [`Cell::add_shared`]). Wraps at 2^63, so a caller adds less
+    /// than 2^31 at a time, and [`Cell::add_value`] once [`Cell::is_near_limit`].
     #[inline(always)]
     pub fn add(&self, n: i64) {
         self.n.store(
@@ -119,37 +119,58 @@ impl Cell {
         );
     }
 
-    /// Adds `n` items where several threads or processes count.
+    /// As [`Cell::add`], where several threads or processes count.
     #[inline]
     pub fn add_shared(&self, n: i64) {
         self.n.fetch_add(n, Ordering::Relaxed);
     }
 
-    /// Adds any number: what does not fit the integer goes to the float part. For the cell's own
-    /// process; a shared cell rounds floats down to whole items.
+    /// Whether so much is counted here that [`Cell::add`] could come to wrap: from below that limit it
+    /// takes 2^31 calls, of 2^31 items each.
+    #[must_use]
+    pub fn is_near_limit(&self) -> bool {
+        const LIMIT: u64 = 1 << 62;
+        self.n.load(Ordering::Relaxed).unsigned_abs() >= LIMIT
+    }
+
+    /// Adds any number, from any thread or process: what does not fit the integer goes to the float
+    /// part.
     pub fn add_value(&self, value: Value) {
-        let shared = self.tag().state == CellState::Shared;
-        match value {
-            Value::Int(n) if shared => self.add_shared(n),
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "saturates, and says so above"
-            )]
-            Value::Float(n) if shared => self.add_shared(n as i64),
-            Value::Int(n) => match self.n.load(Ordering::Relaxed).checked_add(n) {
-                Some(sum) => self.n.store(sum, Ordering::Relaxed),
-                None => self.add_float(value.as_f64()),
-            },
-            Value::Float(n) => self.add_float(n),
+        if let Value::Int(n) = value {
+            let mut seen = self.n.load(Ordering::Relaxed);
+            while let Some(sum) = seen.checked_add(n) {
+                let swap = self
+                    .n
+                    .compare_exchange(seen, sum, Ordering::Relaxed, Ordering::Relaxed);
+                match swap {
+                    Ok(_) => return,
+                    Err(now) => seen = now,
+                }
+            }
         }
+        self.add_float(value.as_f64());
     }
 
     fn add_float(&self, n: f64) {
-        let sum = f64::from_bits(self.n_float.load(Ordering::Relaxed)) + n;
-        if sum.is_finite() {
-            self.n_float.store(sum.to_bits(), Ordering::Relaxed);
+        let mut seen = self.n_float.load(Ordering::Relaxed);
+        while let Err(now) = self.n_float.compare_exchange(
+            seen,
+            saturated(saturated(f64::from_bits(seen)) + n).to_bits(),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        ) {
+            seen = now;
+        }
+        if self.flags.load(Ordering::Relaxed) & N_IS_FLOAT == 0 {
             self.flags.fetch_or(N_IS_FLOAT, Ordering::Relaxed);
         }
+    }
+
+    /// Counts from zero again, as an int: a cell of no segment.
+    pub fn clear(&self) {
+        self.n.store(0, Ordering::Relaxed);
+        self.n_float.store(0, Ordering::Relaxed);
+        self.flags.store(0, Ordering::Relaxed);
     }
 
     /// Items counted here, without initial counts.
@@ -159,8 +180,8 @@ impl Cell {
         if self.flags.load(Ordering::Relaxed) & N_IS_FLOAT == 0 {
             return Value::Int(whole);
         }
-        let fraction = f64::from_bits(self.n_float.load(Ordering::Relaxed));
-        Value::Float(Value::Int(whole).as_f64() + if fraction.is_finite() { fraction } else { 0.0 })
+        let fraction = saturated(f64::from_bits(self.n_float.load(Ordering::Relaxed)));
+        Value::Float(saturated(Value::Int(whole).as_f64() + fraction))
     }
 
     /// Counts one more handle; before the look at the bar's state that tells whether it may stay.
@@ -191,19 +212,7 @@ impl Cell {
 
     /// Notes that a handle of this process closed; returns how many are still open.
     pub fn close(&self, now_ns: u64) -> u32 {
-        let mut before = self.opens.load(Ordering::Relaxed);
-        // An overflow cell is closed by several processes.
-        while before > 0
-            && let Err(now) = self.opens.compare_exchange(
-                before,
-                before - 1,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            )
-        {
-            before = now;
-        }
-        let after = before.saturating_sub(1);
+        let after = count_down(&self.opens);
         if after == 0 {
             self.end_ns.store(now_ns.max(1), Ordering::Relaxed);
         }
@@ -230,22 +239,17 @@ impl Cell {
             _ => return,
         };
         plus.fetch_add(1, Ordering::Relaxed);
-        minus.store(
-            minus.load(Ordering::Relaxed).saturating_sub(1),
-            Ordering::Relaxed,
-        );
+        count_down(minus);
     }
 
     fn change_total(&self, old: Option<Value>, new: Option<Value>) {
-        let present = self.number(&self.total, TOTAL_IS_FLOAT);
-        let sum = present - old.unwrap_or(Value::ZERO) + new.unwrap_or(Value::ZERO);
-        self.set_number(&self.total, TOTAL_IS_FLOAT, sum);
+        let by = new.unwrap_or(Value::ZERO) - old.unwrap_or(Value::ZERO);
+        self.change_number(&self.total, TOTAL_IS_FLOAT, by);
     }
 
     /// Adds to the initial count (what was done before this run).
     pub fn change_initial(&self, by: Value) {
-        let sum = self.number(&self.initial, INITIAL_IS_FLOAT) + by;
-        self.set_number(&self.initial, INITIAL_IS_FLOAT, sum);
+        self.change_number(&self.initial, INITIAL_IS_FLOAT, by);
     }
 
     /// Notes wishes for the display: flags such as [`OWN_LINE`], and the position asked for.
@@ -262,9 +266,17 @@ impl Cell {
         Value::from_bits(bits.load(Ordering::Relaxed), is_float)
     }
 
-    fn set_number(&self, word: &AtomicU64, float_flag: u32, value: Value) {
-        let (bits, is_float) = value.to_bits();
-        word.store(bits, Ordering::Relaxed);
+    /// Of an overflow cell several processes may change a number at once.
+    fn change_number(&self, word: &AtomicU64, float_flag: u32, by: Value) {
+        let mut seen = word.load(Ordering::Relaxed);
+        let is_float = loop {
+            let was_float = self.flags.load(Ordering::Relaxed) & float_flag != 0;
+            let (bits, is_float) = (Value::from_bits(seen, was_float) + by).to_bits();
+            match word.compare_exchange(seen, bits, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => break is_float,
+                Err(now) => seen = now,
+            }
+        };
         if is_float {
             self.flags.fetch_or(float_flag, Ordering::Relaxed);
         } else {
@@ -331,8 +343,41 @@ impl Cell {
     }
 }
 
+/// Takes one off, also where several processes do so; never below 0. Returns what is left.
+fn count_down(word: &AtomicU32) -> u32 {
+    let mut before = word.load(Ordering::Relaxed);
+    while before > 0
+        && let Err(now) =
+            word.compare_exchange(before, before - 1, Ordering::Relaxed, Ordering::Relaxed)
+    {
+        before = now;
+    }
+    before.saturating_sub(1)
+}
+
 impl Default for Cell {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(all(test, not(mp_tqdm_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_that_leaves_63_bits_goes_on_as_a_float() {
+        let cell = Cell::new();
+        cell.add_value(Value::Int(i64::MAX - 1));
+        assert!(cell.is_near_limit());
+        cell.add_value(Value::Int(1));
+        assert_eq!(cell.n(), Value::Int(i64::MAX));
+        cell.add_value(Value::Int(i64::MAX));
+        assert_eq!(cell.n(), Value::Float(2.0_f64.powi(64)));
+        cell.add_value(Value::Float(f64::MAX));
+        cell.add_value(Value::Float(f64::MAX));
+        assert_eq!(cell.n(), Value::Float(f64::MAX));
+        cell.clear();
+        assert_eq!((cell.n(), cell.is_near_limit()), (Value::ZERO, false));
     }
 }

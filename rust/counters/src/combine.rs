@@ -162,9 +162,9 @@ pub fn combine(cells: &[CellView], reduction: Reduction, alive: &impl Liveness) 
                 fraction = Some(saturated(done.as_f64() / all.as_f64()));
             }
             (
-                done.floor_mean(count),
-                known.then(|| all.floor_mean(count)),
-                initial.floor_mean(count),
+                Value::floor_mean(ranks.iter().map(|share| share.n), count),
+                known.then(|| Value::floor_mean(totals.into_iter(), count)),
+                Value::floor_mean(ranks.iter().map(|share| share.initial), count),
             )
         }
         Reduction::Mean => (done, None, initial),
@@ -185,7 +185,7 @@ pub fn combine(cells: &[CellView], reduction: Reduction, alive: &impl Liveness) 
 }
 
 fn order(a: &RankShare, b: &RankShare) -> std::cmp::Ordering {
-    a.n.as_f64().total_cmp(&b.n.as_f64())
+    a.n.order(b.n)
 }
 
 #[cfg(all(test, not(mp_tqdm_loom)))]

@@ -78,7 +78,8 @@ pub enum CellState {
     Live = 2,
     /// Left by its process, still part of the bar; the next process may go on from its count.
     Released = 3,
-    /// Shared by every process that found no cell of its own: only `fetch_add` may touch it.
+    /// Shared by every process that found no cell of its own: only read-modify-writes may
+    /// touch its counts.
     Shared = 4,
 }
 

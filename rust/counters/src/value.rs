@@ -1,5 +1,6 @@
 //! A number that stays an integer while it can: tqdm shows `3/10` for ints and `3.0/10` for floats.
 
+use std::cmp::Ordering;
 use std::ops::{Add, Sub};
 
 /// An item count or a total.
@@ -28,33 +29,36 @@ impl Value {
         }
     }
 
+    /// The order of two counts; a NaN comes first.
+    #[must_use]
+    pub fn order(self, other: Self) -> Ordering {
+        match (self, other) {
+            (Self::Int(a), Self::Int(b)) => a.cmp(&b),
+            (a, b) => key(a.as_f64()).total_cmp(&key(b.as_f64())),
+        }
+    }
+
     /// The larger of the two; a NaN loses.
     #[must_use]
     pub fn max(self, other: Self) -> Self {
-        if self.as_f64() >= other.as_f64() || other.as_f64().is_nan() {
-            self
-        } else {
-            other
-        }
+        std::cmp::max_by(self, other, |a, b| a.order(*b))
     }
 
-    /// The smaller of the two; a NaN loses.
-    #[must_use]
-    pub fn min(self, other: Self) -> Self {
-        if self.as_f64() <= other.as_f64() || other.as_f64().is_nan() {
-            self
-        } else {
-            other
-        }
-    }
-
-    /// The mean over `count`, floored for integers so that nothing is shown that was not done.
+    /// The sum of counts over `count`, exact for integers; floored, so that nothing is shown that was
+    /// not done.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "counts of ranks are small")]
-    pub fn floor_mean(self, count: usize) -> Self {
-        match self {
-            Self::Int(sum) => Self::Int(sum.div_euclid(i64::try_from(count.max(1)).unwrap_or(1))),
-            Self::Float(sum) => Self::Float(sum / count.max(1) as f64),
+    pub fn floor_mean(values: impl Iterator<Item = Self> + Clone, count: usize) -> Self {
+        let count = count.max(1);
+        let whole = |value| match value {
+            Self::Int(value) => Some(i128::from(value)),
+            Self::Float(_) => None,
+        };
+        let sum: Option<i128> = values.clone().map(whole).sum();
+        let mean = sum.map(|sum| sum.div_euclid(i128::try_from(count).unwrap_or(1)));
+        match mean.and_then(|mean| i64::try_from(mean).ok()) {
+            Some(mean) => Self::Int(mean),
+            None => Self::Float(saturated(values.map(|n| n.as_f64() / count as f64).sum())),
         }
     }
 
@@ -73,6 +77,15 @@ impl Value {
         } else {
             Self::Int(bits.cast_signed())
         }
+    }
+}
+
+/// For comparing: a NaN below all.
+const fn key(value: f64) -> f64 {
+    if value.is_nan() {
+        f64::NEG_INFINITY
+    } else {
+        value
     }
 }
 
@@ -135,8 +148,23 @@ mod tests {
 
     #[test]
     fn the_mean_of_ranks_is_floored() {
-        assert_eq!(Value::Int(783).floor_mean(2), Value::Int(391));
-        assert_eq!(Value::Int(-1).floor_mean(2), Value::Int(-1));
-        assert_eq!(Value::Float(3.0).floor_mean(2), Value::Float(1.5));
+        let huge = i64::MAX - 1;
+        let table = [
+            ([Value::Int(391), Value::Int(392)], Value::Int(391)),
+            ([Value::Int(-1), Value::Int(0)], Value::Int(-1)),
+            ([Value::Int(1), Value::Float(2.0)], Value::Float(1.5)),
+            ([Value::Int(i64::MAX), Value::Int(huge)], Value::Int(huge)),
+        ];
+        for (ranks, mean) in table {
+            assert_eq!(Value::floor_mean(ranks.into_iter(), 2), mean);
+        }
+    }
+
+    #[test]
+    fn counts_that_are_one_float_keep_their_order() {
+        let (low, high) = (Value::Int(i64::MAX - 1), Value::Int(i64::MAX));
+        assert_eq!((low.max(high), high.max(low)), (high, high));
+        assert_eq!(Value::Float(f64::NAN).max(low), low);
+        assert_eq!(Value::Float(0.5).max(Value::Int(1)), Value::Int(1));
     }
 }

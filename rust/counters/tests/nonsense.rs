@@ -270,6 +270,6 @@ proptest! {
         let sum = values[0] + values[1] - values[2] + values[3];
         assert_number(sum);
         assert_number(sum + sum);
-        assert_number(sum.floor_mean(3));
+        assert_number(Value::floor_mean(values.iter().copied(), 3));
     }
 }

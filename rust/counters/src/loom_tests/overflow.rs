@@ -2,7 +2,8 @@
 
 use loom::thread;
 
-use super::{A, B, BAR, KEY, World, check, shared};
+use super::{A, B, BAR, C, KEY, World, check, shared};
+use crate::value::Value;
 
 /// One overflow cell and none besides.
 fn crowded() -> World {
@@ -30,6 +31,30 @@ fn two_processes_count_in_one_overflow_cell() {
         count(&world, B);
         other.join().unwrap();
         assert_eq!(world.sum(BAR), 2);
+    });
+}
+
+#[test]
+fn two_processes_count_parts_of_items_and_give_totals_in_one_overflow_cell() {
+    check(None, || {
+        let world = shared(crowded());
+        world.claim(KEY, C).expect("the overflow cell is free");
+        let count = |world: &World| {
+            let cell = &world.cells().cells[0];
+            cell.add_value(Value::Float(0.5));
+            cell.set_total(None, Some(Value::Int(3)));
+        };
+        let other = {
+            let world = world.clone();
+            thread::spawn(move || count(&world))
+        };
+        count(&world);
+        other.join().unwrap();
+        let view = world.cells().cells[0].read().expect("it counts");
+        assert_eq!(
+            (view.n, view.total),
+            (Value::Float(1.0), Some(Value::Int(6)))
+        );
     });
 }
 
