@@ -56,7 +56,7 @@ fn home() -> Home {
 }
 
 fn claim(cells: &Cells<'static>, rank: u16, me: ProcessId) -> &'static Cell {
-    let claimed = cells.claim(key(rank), me, &AllAlive, |_| false);
+    let claimed = cells.claim(key(rank), me, &AllAlive, |_| false, |_| false);
     claimed.expect("there is a cell for all").cell
 }
 

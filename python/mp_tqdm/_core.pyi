@@ -67,8 +67,9 @@ __all__ = [
 _Number: TypeAlias = SupportsFloat | SupportsIndex
 
 # Names a bar in all processes of a job: hash of the job, index and generation of the bar's entry
-# (`None`: it counts for one process), hash of its call path, and its number there (0: a worker's).
-_Identity: TypeAlias = tuple[int, tuple[int, int] | None, int, int]
+# (`None`: it counts for one process), hash of its call path and its number there (0: a worker's),
+# and the cell in which a worker's bar counts alone.
+_Identity: TypeAlias = tuple[int, tuple[int, int] | None, tuple[int, int], int | None]
 
 # Slot and incarnation: a process in its segment.
 _Id: TypeAlias = tuple[int, int]

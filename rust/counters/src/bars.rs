@@ -1,5 +1,7 @@
 //! The bar table: how a bar begins and ends when its openers may die at any step.
 
+mod beside;
+
 use crate::bar::{BarEntry, BarView, Identity, Opening, REPORTABLE, SPLIT};
 use crate::cell::Cell;
 use crate::cells::{Cells, Claimed};
@@ -189,13 +191,7 @@ impl<'a> Bars<'a> {
         me: ProcessId,
         alive: &impl Liveness,
     ) -> Option<Claimed<'a>> {
-        let claimed = cells.claim(key, me, alive, |old| self.is_gone(old.bar))?;
-        if claimed.fresh
-            && let Some(entry) = self.entry(key.bar)
-        {
-            entry.cells.fetch_add(1, Ordering::Relaxed);
-        }
-        Some(claimed)
+        self.attach_beside(cells, key, me, alive, |_| false)
     }
 
     /// A new bar, which its first handle has open before anybody sees it: else whoever looks first

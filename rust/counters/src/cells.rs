@@ -38,6 +38,19 @@ impl<'a> Cells<'a> {
         self.cells[..high.min(self.cells.len())].iter()
     }
 
+    /// The number of a cell, the same in every process.
+    #[must_use]
+    pub fn number_of(&self, cell: &Cell) -> Option<u16> {
+        let found = self.cells.iter().position(|one| std::ptr::eq(one, cell));
+        found.and_then(|index| u16::try_from(index).ok())
+    }
+
+    /// The cell of a number.
+    #[must_use]
+    pub fn get(&self, number: u16) -> Option<&'a Cell> {
+        self.cells.get(usize::from(number))
+    }
+
     fn raise(&self, index: usize) {
         let mark = u32::try_from(index + 1).unwrap_or(u32::MAX);
         // SYNC POINT: pairs with the Acquire of `used`.
@@ -48,7 +61,8 @@ impl<'a> Cells<'a> {
     /// rank left, else a free one, else the overflow cell of that bar and rank. `None` only where
     /// even the overflow cells are used up.
     ///
-    /// `has_ended` says whether a bar is over, so that what its dead processes left can be used again.
+    /// `has_ended` says whether a bar is over, so that what its dead processes left can be used again;
+    /// `is_taken` which cells of `me` are another handle's, that counts there alone.
     #[must_use]
     pub fn claim(
         &self,
@@ -56,11 +70,12 @@ impl<'a> Cells<'a> {
         me: ProcessId,
         alive: &impl Liveness,
         has_ended: impl Fn(CellKey) -> bool,
+        is_taken: impl Fn(&Cell) -> bool,
     ) -> Option<Claimed<'a>> {
         if me == ProcessId::NONE {
             return self.claim_shared(key, me, alive, has_ended);
         }
-        if let Some(cell) = self.find_own(key, me) {
+        if let Some(cell) = self.find_own(key, me, is_taken) {
             return Some(Claimed {
                 cell,
                 shared: false,
@@ -94,9 +109,14 @@ impl<'a> Cells<'a> {
         &self.cells[..self.cells.len() - self.shared]
     }
 
-    fn find_own(&self, key: CellKey, me: ProcessId) -> Option<&'a Cell> {
+    fn find_own(
+        &self,
+        key: CellKey,
+        me: ProcessId,
+        is_taken: impl Fn(&Cell) -> bool,
+    ) -> Option<&'a Cell> {
         self.used()
-            .find(|cell| cell.tag().is_live_of(me) && cell.key() == Some(key))
+            .find(|cell| cell.tag().is_live_of(me) && cell.key() == Some(key) && !is_taken(cell))
     }
 
     fn adopt(&self, key: CellKey, me: ProcessId, alive: &impl Liveness) -> Option<&'a Cell> {
@@ -191,5 +211,48 @@ impl<'a> Cells<'a> {
         self.used()
             .filter(move |cell| cell.key() == Some(key))
             .filter_map(Cell::read)
+    }
+}
+
+#[cfg(all(test, not(mp_tqdm_loom)))]
+mod tests {
+    use super::*;
+    use crate::tag::{Dead, Incarnation, Slot};
+
+    #[test]
+    fn a_second_handle_finds_none_of_the_cells_that_are_taken() {
+        let table: Vec<Cell> = (0..3).map(|_| Cell::new()).collect();
+        let high_water = AtomicU32::new(0);
+        let cells = Cells {
+            cells: &table,
+            shared: 1,
+            high_water: &high_water,
+        };
+        let bar = BarId {
+            index: 0,
+            generation: 0,
+        };
+        let key = CellKey { bar, rank: Rank(0) };
+        let me = ProcessId {
+            slot: Slot(1),
+            incarnation: Incarnation(1),
+        };
+        let taken = std::cell::RefCell::new(Vec::new());
+        let claim = || {
+            let is_taken = |cell: &Cell| taken.borrow().contains(&cells.number_of(cell));
+            let claimed = cells.claim(key, me, &Dead(vec![]), |_| false, is_taken);
+            let claimed = claimed.expect("overflow cells have room for all");
+            let number = cells.number_of(claimed.cell);
+            if !claimed.shared {
+                taken.borrow_mut().push(number);
+            }
+            (number, claimed.shared)
+        };
+        let found: Vec<_> = (0..4).map(|_| claim()).collect();
+        let shared = (Some(2), true);
+        let expected = [(Some(0), false), (Some(1), false), shared, shared];
+        assert_eq!(found, expected);
+        taken.borrow_mut().retain(|number| *number != Some(0));
+        assert_eq!(claim(), (Some(0), false));
     }
 }

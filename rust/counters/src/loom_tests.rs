@@ -148,7 +148,9 @@ impl World {
 
     /// A cell of `me`, for a bar that goes on.
     fn claim(&self, key: CellKey, me: ProcessId) -> Option<&Cell> {
-        let claimed = self.cells().claim(key, me, &self.lives, |_| false)?;
+        let claimed = self
+            .cells()
+            .claim(key, me, &self.lives, |_| false, |_| false)?;
         Some(claimed.cell)
     }
 

@@ -1,11 +1,10 @@
 //! One bar as this process has it: what it opened, where it counts, what it reads.
 
 use std::sync::{Arc, Mutex};
-use std::thread::ThreadId;
 
 use mp_tqdm_counters::sync::{AtomicU64, Ordering};
 use mp_tqdm_counters::{
-    BY_WORKERS, BarId, BarView, Cell, CellKey, CellView, HotEntry, Identity, Opening, ProcessId,
+    BY_WORKERS, BarId, BarView, Cell, CellKey, CellView, HotEntry, Identity, Joined, Opening,
     REPORTABLE, Role, Value,
 };
 use pyo3::{PyResult, Python};
@@ -14,7 +13,11 @@ use crate::process::{Process, attached, lock, now_ns};
 use crate::traits::{APART, SELF_DRAWN, shared_traits};
 use crate::{entries, hot};
 
+mod here;
 mod numbers;
+mod pointing;
+
+use here::Here;
 
 /// Frames that this process drew: `update` returns True on the first call after one.
 pub(crate) static FRAMES: AtomicU64 = AtomicU64::new(0);
@@ -45,7 +48,7 @@ pub(crate) struct BarCore {
     pub(crate) id: Option<BarId>,
     pub(crate) identity: Identity,
     /// The process whose handle this is; another one (a fork child) has a copy.
-    maker: ProcessId,
+    maker: &'static Process,
     is_copy: bool,
     /// Drawn by Python code, which has to hear of each count: no count takes the hot path.
     pub(crate) is_self_drawn: bool,
@@ -53,9 +56,14 @@ pub(crate) struct BarCore {
     pub(crate) is_apart: bool,
     /// Counts where there is no cell in the segment, and after the end.
     own: &'static Cell,
-    /// The cell of the segment that the entry points at; see `held.rs`.
+    /// The cell that the maker's handle was opened in, and whether others count there too; the same of a
+    /// copy, which counts there as well if it is in the maker's process.
+    opened_in: Option<(&'static Cell, bool)>,
+    /// The cell of the segment that the entry points at; see `held.rs`. The entry is written under this
+    /// lock.
     points_at: Mutex<Option<&'static Cell>>,
     state: Mutex<State>,
+    here: Mutex<Here>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,8 +75,17 @@ struct State {
     base: Value,
     /// What n and this process's own part of it read at the end.
     closed: Option<(Value, Value)>,
-    /// The part of n that others counted, at this thread's last look.
-    last_read: Option<(ThreadId, Value)>,
+}
+
+impl State {
+    fn new(total: Option<Value>, initial: Value) -> Self {
+        Self {
+            total,
+            initial,
+            base: Value::ZERO,
+            closed: None,
+        }
+    }
 }
 
 /// Cells of bars that have none in a segment, used again and again: their addresses stay cached in
@@ -87,53 +104,48 @@ impl BarCore {
     ) -> Option<Arc<Self>> {
         let home = &process.home;
         process.held.collect(home);
-        let (bars, cells) = (home.tables.bars(), home.tables.cells());
-        let joined = bars.open(&cells, opening, home.rank, home.me, &home.liveness());
-        let mut state = State {
-            total,
-            initial,
-            base: Value::ZERO,
-            closed: None,
-            last_read: None,
-        };
-        let identity = Identity {
-            path: opening.path,
-            pass: opening.pass,
-        };
-        let core = |state, id, own| {
-            Some(Self {
-                entry: match before {
-                    Some(before) => Arc::clone(&before.entry),
-                    None => Entry::new()?,
-                },
-                job: home.job,
-                id,
-                identity,
-                maker: home.me,
-                is_copy: false,
-                is_self_drawn: opening.traits & SELF_DRAWN != 0,
-                is_apart: opening.traits & APART != 0,
-                own,
-                points_at: Mutex::new(None),
-                state: Mutex::new(state),
-            })
-        };
-        let own = fresh_cell();
-        let Some(joined) = joined else {
-            let core = core(state, None, own)?;
-            core.warm(own);
-            return Some(Arc::new(core));
-        };
-        process.held.note(&joined.claimed);
-        let cell = joined.claimed.cell;
-        if home.role == Role::Worker {
-            state.base = cell.n();
+        let (bars, cells, alive) = (home.tables.bars(), home.tables.cells(), home.liveness());
+        let is_worker = home.role == Role::Worker;
+        let is_taken = |cell: &Cell| is_worker && process.held.is_used(cell);
+        let joined = bars
+            .open(&cells, opening, home.rank, home.me, &alive)
+            .map(|joined| bars.move_beside(&cells, joined, home.rank, home.me, &alive, is_taken));
+        let mut state = State::new(total, initial);
+        let opened_in = joined.map(|Joined { claimed, .. }| (claimed.cell, claimed.shared));
+        if let Some(Joined { id, claimed }) = joined {
+            process.held.note(&claimed);
+            if is_worker && !claimed.shared {
+                state.base = claimed.cell.n();
+                process.held.begin_alone(id, claimed.cell, opening.traits);
+            }
+            claimed.cell.open(total, initial, opening.now_ns);
+            claimed.cell.set_wishes(wishes.0, wishes.1);
         }
-        cell.open(total, initial, opening.now_ns);
-        cell.set_wishes(wishes.0, wishes.1);
-        let core = core(state, Some(joined.id), own)?;
-        if !joined.claimed.shared {
-            core.point_at(process, cell);
+        let core = Self {
+            entry: match before {
+                Some(before) => Arc::clone(&before.entry),
+                None => Entry::new()?,
+            },
+            job: home.job,
+            id: joined.map(|joined| joined.id),
+            identity: Identity {
+                path: opening.path,
+                pass: opening.pass,
+            },
+            maker: process,
+            is_copy: false,
+            is_self_drawn: opening.traits & SELF_DRAWN != 0,
+            is_apart: opening.traits & APART != 0,
+            own: fresh_cell(),
+            opened_in,
+            points_at: Mutex::new(None),
+            state: Mutex::new(state),
+            here: Mutex::new(Here::new(process)),
+        };
+        match opened_in {
+            Some((_, true)) => hot::forget_cell(core.entry()),
+            Some((cell, false)) => core.point_at(process, cell),
+            None => core.point_nowhere(),
         }
         Some(Arc::new(core))
     }
@@ -144,28 +156,25 @@ impl BarCore {
         job: u64,
         id: Option<BarId>,
         identity: Identity,
+        beside: Option<u16>,
         numbers: (Option<Value>, Value),
     ) -> Option<Arc<Self>> {
         let (total, initial) = numbers;
-        let state = State {
-            total,
-            initial,
-            base: Value::ZERO,
-            closed: None,
-            last_read: None,
-        };
+        let of = beside.and_then(|number| process.home.tables.cells().get(number));
         Some(Arc::new(Self {
             entry: Entry::new()?,
             job,
             id,
             identity,
-            maker: process.home.me,
+            maker: process,
             is_copy: true,
             is_self_drawn: false,
             is_apart: false,
             own: fresh_cell(),
+            opened_in: of.map(|cell| (cell, false)),
             points_at: Mutex::new(None),
-            state: Mutex::new(state),
+            state: Mutex::new(State::new(total, initial)),
+            here: Mutex::new(Here::new(process)),
         }))
     }
 
@@ -173,42 +182,16 @@ impl BarCore {
         self.entry.0
     }
 
-    fn warm(&self, cell: &'static Cell) {
-        let frames = FRAMES.load(Ordering::Relaxed);
-        // One off where every count is to be a cold one.
-        hot::warm(
-            self.entry.0,
-            cell,
-            &FRAMES,
-            frames.wrapping_sub(u64::from(self.is_self_drawn)),
-        );
-    }
-
-    /// Lets counts go to a cell of the segment.
-    fn point_at(&self, process: &Process, cell: &'static Cell) {
-        process.held.add(cell);
-        let before = lock(&self.points_at).replace(cell);
-        self.warm(cell);
-        if let Some(before) = before {
-            process.held.remove(before);
-        }
-    }
-
-    /// Lets counts go to the private cell, and so to nobody.
-    fn point_nowhere(&self) {
-        self.warm(self.own);
-        self.let_go();
-    }
-
-    fn let_go(&self) {
-        if let (Some(cell), Some(process)) = (lock(&self.points_at).take(), hot::process()) {
-            process.held.remove(cell);
-        }
-    }
-
     /// Whether closing this handle may end the bar.
     pub(crate) fn is_makers(&self, process: &Process) -> bool {
-        !self.is_copy && self.maker == process.home.me
+        !self.is_copy && std::ptr::eq(self.maker, process)
+    }
+
+    /// The number of the cell that the maker's handle was opened in.
+    pub(crate) fn opened_as(&self) -> Option<u16> {
+        let (cell, shared) = self.opened_in?;
+        let process = hot::process().filter(|_| !shared)?;
+        process.home.tables.cells().number_of(cell)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -217,8 +200,14 @@ impl BarCore {
 
     /// The cell of this process in the bar, claimed if need be, and whether others share it.
     fn cell(&self, process: &'static Process) -> (&'static Cell, bool) {
-        if let Some(cell) = hot::cell_of(self.entry.0) {
+        if let Some(cell) = hot::cell_kept(self.entry()) {
             return (cell, false);
+        }
+        if let Some(opened_in) = self.opened_in
+            && self.is_makers(process)
+            && !self.is_closed()
+        {
+            return opened_in;
         }
         let home = &process.home;
         let found = self
@@ -237,21 +226,45 @@ impl BarCore {
                 // Cells of bars that are over are given back when the next one is taken, and by nobody
                 // but their process: no count of it can land in a cell that became another's.
                 process.held.collect(home);
-                let claimed = bars.attach(&cells, key, home.me, &home.liveness())?;
+                if let Some((cell, _)) = self.opened_in
+                    && process.held.is_alone(cell)
+                    && cell.key() == Some(key)
+                {
+                    return Some((cell, false));
+                }
+                let is_taken = |cell: &Cell| process.held.is_alone(cell);
+                let alive = home.liveness();
+                let claimed = bars.attach_beside(&cells, key, home.me, &alive, is_taken)?;
                 process.held.note(&claimed);
-                Some(claimed)
+                Some((claimed.cell, claimed.shared))
             });
         match found {
-            Some(claimed) if claimed.shared => (claimed.cell, true),
-            Some(claimed) => {
-                self.point_at(process, claimed.cell);
-                (claimed.cell, false)
+            Some((cell, true)) => (cell, true),
+            Some((cell, false)) => {
+                self.point_at(process, cell);
+                (cell, false)
             }
             None => {
                 self.point_nowhere();
                 (self.own, false)
             }
         }
+    }
+
+    /// Counts `n`, not on the hot path. True where others count in the same cell.
+    fn add(&self, process: &'static Process, n: Value) -> bool {
+        let (cell, shared) = self.cell(process);
+        cell.add_value(n);
+        if !shared {
+            self.warm_again(cell);
+        }
+        let mut here = lock(&self.here);
+        let here = here.of(process);
+        here.count();
+        if shared {
+            here.in_shared = here.in_shared + n;
+        }
+        shared
     }
 
     pub(crate) fn view(&self, process: &Process) -> Option<BarView> {
@@ -295,42 +308,37 @@ impl BarCore {
     /// After [`BarCore::seal`] and after the last line: gives the cell up, and ends the bar if nobody
     /// else has it open. True if the bar is over.
     pub(crate) fn part(&self, process: &'static Process) -> bool {
-        let Some(id) = self.id.filter(|_| process.home.job == self.job) else {
-            self.point_nowhere();
-            return true;
-        };
-        let cell = hot::cell_of(self.entry.0).filter(|cell| !std::ptr::eq(*cell, self.own));
         // From here on counts of this process go to the private cell, and so to nobody.
         self.point_nowhere();
-        let home = &process.home;
-        let (bars, cells, alive) = (home.tables.bars(), home.tables.cells(), home.liveness());
-        let Some(view) = bars.view(id) else {
+        let Some(id) = self.id.filter(|_| process.home.job == self.job) else {
             return true;
         };
+        let home = &process.home;
+        let (bars, cells, alive) = (home.tables.bars(), home.tables.cells(), home.liveness());
+        let view = bars.view(id);
         if !self.is_makers(process) {
-            // A copy: what it counted stays, its cell waits for the next process. It may be the cell
-            // of another handle of this process, or of its reports: then it stays in use.
-            return false;
+            // A copy: what it counted stays, and so does its cell, which is this process's.
+            return view.is_none();
         }
-        let left = cell.map_or(0, |cell| cell.close(now_ns()));
-        let is_shards = view.has(BY_WORKERS);
-        if is_shards && left == 0 {
-            // The next task goes on in this cell; what has been counted stays in the line.
-            // Unless a copy of the bar counts into it here: two processes in one cell lose counts.
-            if let Some(cell) = cell.filter(|cell| !process.held.has(cell)) {
-                cell.release(home.me);
-            }
-        }
-        if view.has(REPORTABLE) {
+        let left = self.opened_in.map_or(0, |(cell, _)| cell.close(now_ns()));
+        if view.is_some_and(|view| view.has(REPORTABLE)) {
             bars.turn_current();
         }
+        if let Some((cell, _)) = self.opened_in {
+            // It stays this process's: to another one it could lose a count that a thread is about to
+            // make. The next bar of this worker goes on in it.
+            process.held.end_alone(cell);
+        }
+        let is_shards = view.is_some_and(|view| view.has(BY_WORKERS));
         !is_shards && left == 0 && bars.try_end(&cells, id, home.me, &alive)
     }
 }
 
 impl Drop for BarCore {
     fn drop(&mut self) {
-        self.let_go();
+        if let (Some(cell), Some(process)) = (lock(&self.points_at).take(), hot::process()) {
+            process.held.remove(cell);
+        }
         lock(&OWN_CELLS).push(self.own);
     }
 }
@@ -338,8 +346,7 @@ impl Drop for BarCore {
 fn fresh_cell() -> &'static Cell {
     match lock(&OWN_CELLS).pop() {
         Some(cell) => {
-            let n = cell.n();
-            cell.add_value(Value::ZERO - n);
+            cell.clear();
             cell
         }
         None => Box::leak(Box::new(Cell::new())),
@@ -352,13 +359,10 @@ pub(crate) fn count_cold(py: Python<'_>, core: &BarCore, n: Value) -> PyResult<b
     let Some(process) = attached(py)? else {
         return Ok(false);
     };
-    let (cell, shared) = core.cell(process);
-    cell.add_value(n);
-    if shared || core.is_self_drawn || core.is_closed() {
-        return Ok(false);
-    }
-    let frames = FRAMES.load(Ordering::Relaxed);
-    let drawn = core.entry.0.seen.load(Ordering::Relaxed) != frames;
-    core.entry.0.seen.store(frames, Ordering::Relaxed);
-    Ok(drawn)
+    let drawn = {
+        let frames = FRAMES.load(Ordering::Relaxed);
+        core.entry().seen.swap(frames, Ordering::Relaxed) != frames
+    };
+    let shared = core.add(process, n);
+    Ok(drawn && !shared && !core.is_self_drawn && !core.is_closed())
 }

@@ -24,6 +24,8 @@ use crate::receipt::{Share, shares};
 use crate::shown::{self, PyText};
 use crate::traits::{APART, DESC_SET, SELF_DRAWN, traits_of};
 
+/// What a copy is made from: the job, the bar's place in it, its identity, and the cell of the original.
+type Original = (u64, Option<(u16, u32)>, (u64, u32), Option<u16>);
 /// A rank's share as Python gets it; see the stub.
 type PyShare = (u16, Py<PyAny>, f64, bool, bool, usize);
 
@@ -208,18 +210,25 @@ impl Bar {
     #[pyo3(signature = (copy, total, initial))]
     fn copy(
         py: Python<'_>,
-        copy: (u64, Option<(u16, u32)>, u64, u32),
+        copy: Original,
         total: &Bound<'_, PyAny>,
         initial: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
-        let (job, place, path, pass) = copy;
+        let (job, place, (path, pass), cell) = copy;
         let id = place.map(|(index, generation)| BarId { index, generation });
         let numbers = (
             total_of(total)?,
             value_of(initial)?.unwrap_or(mp_tqdm_counters::Value::ZERO),
         );
-        let core = BarCore::copy(process(py)?, job, id, Identity { path, pass }, numbers)
-            .ok_or_else(|| PyMemoryError::new_err("mp_tqdm: no memory for counters"))?;
+        let core = BarCore::copy(
+            process(py)?,
+            job,
+            id,
+            Identity { path, pass },
+            cell,
+            numbers,
+        )
+        .ok_or_else(|| PyMemoryError::new_err("mp_tqdm: no memory for counters"))?;
         Ok(Self {
             core: RwLock::new(core),
             spec: None,
@@ -230,10 +239,11 @@ impl Bar {
     }
 
     /// What a copy in another process is made from.
-    fn identity(&self) -> (u64, Option<(u16, u32)>, u64, u32) {
+    fn identity(&self) -> Original {
         let core = self.core();
         let place = core.id.map(|id| (id.index, id.generation));
-        (core.job, place, core.identity.path, core.identity.pass)
+        let Identity { path, pass } = core.identity;
+        (core.job, place, (path, pass), core.opened_as())
     }
 
     /// Makes `counting.update` and its iterators count for this bar.
@@ -243,7 +253,7 @@ impl Bar {
 
     #[getter]
     fn n(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        to_python(py, self.core().n(process(py)?))
+        to_python(py, self.core().read_n(process(py)?))
     }
 
     #[setter]

@@ -85,6 +85,29 @@ pub(crate) fn cell_of(entry: &HotEntry) -> Option<&'static Cell> {
     (!cell.is_null()).then(|| unsafe { &*cell })
 }
 
+/// As [`cell_of`], of a bar, also where the cell was set aside.
+pub(crate) fn cell_kept(entry: &HotEntry) -> Option<&'static Cell> {
+    cell_of(entry).or_else(|| {
+        let cell = entry.state.load(Ordering::Relaxed).cast::<Cell>();
+        // SAFETY: null, or put there by `set_aside`: as in `warm_cell`.
+        unsafe { cell.as_ref() }
+    })
+}
+
+/// Makes the next counts of a bar's entry take the cold path, which finds the cell where it was.
+pub(crate) fn set_aside(entry: &HotEntry) {
+    let cell = entry.cell.swap(ptr::null_mut(), Ordering::Relaxed);
+    if !cell.is_null() {
+        entry.state.store(cell.cast(), Ordering::Relaxed);
+    }
+}
+
+/// Makes a bar's entry cold.
+pub(crate) fn forget_cell(entry: &HotEntry) {
+    chill(entry);
+    entry.state.store(ptr::null_mut(), Ordering::Relaxed);
+}
+
 /// Makes the next count of the entry take the cold path.
 pub(crate) fn chill(entry: &HotEntry) {
     entry.cell.store(ptr::null_mut(), Ordering::Relaxed);

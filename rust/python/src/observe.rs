@@ -1,5 +1,6 @@
 //! What `doctor` shows of a job: its processes, its bars, who draws, and what was lost.
 
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use mp_tqdm_counters::sync::Ordering;
@@ -96,11 +97,14 @@ fn bar<'py>(
         .cells
         .iter()
         .filter(|cell| cell.opens > 0 && !alive.is_dead(cell.process));
-    let openers: Vec<_> = openers.map(|cell| cell.process.slot.0).collect();
-    let counting = group
+    // A worker has a cell for each of its open bars.
+    let openers: BTreeSet<u16> = openers.map(|cell| cell.process.slot.0).collect();
+    let counting: HashSet<ProcessId> = group
         .cells
         .iter()
-        .filter(|cell| !alive.is_dead(cell.process));
+        .map(|cell| cell.process)
+        .filter(|process| !alive.is_dead(*process))
+        .collect();
     bar.set_item(
         "desc",
         text(entry.and_then(|entry| entry.desc.get_string())),
@@ -109,8 +113,8 @@ fn bar<'py>(
     bar.set_item("n", to_python(py, line.n)?)?;
     bar.set_item("total", total)?;
     bar.set_item("reduction", name_of(reduction))?;
-    bar.set_item("openers", openers)?;
-    bar.set_item("counting", counting.count())?;
+    bar.set_item("openers", Vec::from_iter(openers))?;
+    bar.set_item("counting", counting.len())?;
     Ok(bar)
 }
 

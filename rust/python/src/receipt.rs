@@ -1,6 +1,8 @@
 //! What a bar came to, rank by rank: for the last line of several processes, and for Python.
 
-use mp_tqdm_counters::{BarView, CellView, RankShare, Reduction, Value, combine};
+use std::collections::HashSet;
+
+use mp_tqdm_counters::{BarView, CellView, ProcessId, RankShare, Reduction, Value, combine};
 use mp_tqdm_render::Row;
 
 use crate::bar::BarCore;
@@ -67,9 +69,11 @@ fn clocked(seconds_since: f64, view: Option<&BarView>) -> f64 {
     (seconds_since - shift_s).max(0.0)
 }
 
-/// How many of these cells somebody counted in.
+/// How many processes counted in these cells. A worker has one for each of its open bars.
 fn counted<'a>(cells: impl Iterator<Item = &'a CellView>) -> usize {
-    cells.filter(|cell| is_some(cell.n)).count()
+    let at_work = cells.filter(|cell| is_some(cell.n));
+    let processes: HashSet<ProcessId> = at_work.map(|cell| cell.process).collect();
+    processes.len()
 }
 
 fn is_some(done: Value) -> bool {

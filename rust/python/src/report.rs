@@ -93,8 +93,12 @@ fn add_to_current(process: &'static Process, n: Value) {
             cell.add_value(n);
         }
         (cell, false) => {
-            hot::warm(entry, cell, tables.current_word(), version);
             cell.add_value(n);
+            if cell.is_near_limit() {
+                hot::chill(entry);
+            } else {
+                hot::warm(entry, cell, tables.current_word(), version);
+            }
         }
     }
     process.held.collect(&process.home);
@@ -107,11 +111,14 @@ fn cell_in(process: &'static Process, id: BarId) -> Option<(&'static Cell, bool)
         rank: process.home.rank,
     };
     let alive = process.home.liveness();
-    let claimed = tables
-        .bars()
-        .attach(&tables.cells(), key, process.home.me, &alive)?;
+    let bars = tables.bars();
+    bars.entry(id)?.add_traits(FED);
+    if let Some(cell) = process.held.newest(id) {
+        return Some((cell, false));
+    }
+    let is_taken = |cell: &Cell| process.held.is_alone(cell);
+    let claimed = bars.attach_beside(&tables.cells(), key, process.home.me, &alive, is_taken)?;
     process.held.note(&claimed);
-    tables.bars().entry(id)?.add_traits(FED);
     Some((claimed.cell, claimed.shared))
 }
 

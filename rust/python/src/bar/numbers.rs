@@ -1,105 +1,126 @@
 //! What a bar reads in this process, n, total and initial, and how Python code sets them.
 
-use std::thread;
-
-use mp_tqdm_counters::{BY_WORKERS, Reduction, Role, Value, combine};
+use mp_tqdm_counters::{BY_WORKERS, Cell, FED, Reduction, Role, Value, combine};
 
 use super::BarCore;
 use crate::process::{Process, lock};
 use crate::report::add_to;
 use crate::traits::reduction_of;
 
+/// What n is made of.
+#[derive(Clone, Copy)]
+struct Count {
+    n: Value,
+    /// What this process counts up as part of it, be it from another number on.
+    own: Value,
+}
+
 impl BarCore {
     /// What n reads: this rank's work in the bar; of a job counter the job's; of a bar that a worker
     /// opened, this handle's own.
     pub(crate) fn n(&self, process: &'static Process) -> Value {
-        let state = *lock(&self.state);
-        if let Some((closed, _)) = state.closed {
-            return closed;
+        let closed = lock(&self.state).closed;
+        closed.map_or_else(|| self.look(process).n, |(n, _)| n)
+    }
+
+    /// As [`BarCore::n`], for Python code, which may go on from what it read.
+    pub(crate) fn read_n(&self, process: &'static Process) -> Value {
+        if let Some((n, _)) = lock(&self.state).closed {
+            return n;
         }
-        let (cell, _) = self.cell(process);
-        let own = cell.n();
+        let Count { n, own } = self.look(process);
+        let may_be_anothers = lock(&self.here).of(process).read(own, n - own);
+        if may_be_anothers {
+            self.cool();
+        }
+        n
+    }
+
+    fn look(&self, process: &'static Process) -> Count {
+        let (cell, shared) = self.cell(process);
+        let (own, before) = self.count_here(process, cell, shared);
+        let initial = self.initial();
+        let count = |n| Count { n, own };
         if process.home.role == Role::Worker && self.is_makers(process) {
-            return state.initial + own - state.base;
+            return count(initial + own - before);
         }
-        let is_shared = !std::ptr::eq(cell, self.own);
-        if self.id.is_none() || is_shared && self.is_alone(process) {
-            self.note_read(state.initial);
-            return state.initial + own;
+        let is_private = std::ptr::eq(cell, self.own);
+        if self.id.is_none() || !is_private && !shared && self.is_alone(process) {
+            return count(initial + own);
         }
-        if std::ptr::eq(cell, self.own) {
-            return own;
+        if is_private {
+            return count(own);
         }
         let traits = self.traits(process);
         if traits & BY_WORKERS != 0 {
-            return state.initial + own - process.held.left(cell);
+            return count(initial + own - before);
         }
         let reduction = reduction_of(traits, process.home.rank);
         let line = combine(&self.views(process), reduction, &process.home.liveness());
-        let read = if reduction == Reduction::Job {
-            line.n
-        } else {
-            let share = line
-                .ranks
-                .iter()
-                .find(|share| share.rank == process.home.rank);
-            share.map_or(own, |share| share.n)
-        };
-        self.note_read(read - own);
-        read
+        if reduction == Reduction::Job {
+            return count(line.n);
+        }
+        let mut ranks = line.ranks.iter();
+        let share = ranks.find(|share| share.rank == process.home.rank);
+        count(share.map_or(own, |share| share.n))
     }
 
-    /// Notes what others had counted when this thread read n.
-    fn note_read(&self, others: Value) {
-        lock(&self.state).last_read = Some((thread::current().id(), others));
+    /// What stands where this handle counts in this process, and what of it was there before.
+    fn count_here(&self, process: &'static Process, cell: &Cell, shared: bool) -> (Value, Value) {
+        if shared {
+            (lock(&self.here).of(process).in_shared, Value::ZERO)
+        } else if self.is_makers(process) {
+            (cell.n(), lock(&self.state).base)
+        } else {
+            (cell.n(), process.held.left(cell))
+        }
     }
 
     /// Counts a report that names this bar; false where the bar is over, or another job's.
     pub(crate) fn report(&self, process: &'static Process, n: Value) -> bool {
         match self.id {
             _ if self.is_closed() => false,
-            Some(id) => self.job == process.home.job && add_to(process, id, n),
-            None => {
-                self.cell(process).0.add_value(n);
+            Some(id) if !self.is_makers(process) => {
+                self.job == process.home.job && add_to(process, id, n)
+            }
+            id => {
+                let bars = process.home.tables.bars();
+                if let Some(entry) = id.and_then(|id| bars.entry(id)) {
+                    entry.add_traits(FED);
+                }
+                self.add(process, n);
                 true
             }
         }
     }
 
-    /// What this process alone did.
+    /// This process's part of what n reads.
     pub(crate) fn n_own(&self, process: &'static Process) -> Value {
-        let state = *lock(&self.state);
-        if let Some((_, own)) = state.closed {
+        if let Some((_, own)) = lock(&self.state).closed {
             return own;
         }
-        let cell = self.cell(process).0;
-        if self.is_makers(process) {
-            cell.n() - state.base
-        } else {
-            cell.n() - process.held.left(cell)
-        }
+        let (cell, shared) = self.cell(process);
+        let (own, before) = self.count_here(process, cell, shared);
+        own - before
     }
 
     /// Makes n read `value`: adds what is missing from what this thread last saw, so that
-    /// `bar.n += 1` beside counting workers loses nothing.
+    /// `bar.n += 1` beside counting workers and threads loses nothing.
     pub(crate) fn set_n(&self, process: &'static Process, value: Value) {
-        let mut state = lock(&self.state);
-        if let Some((closed, _)) = &mut state.closed {
+        if let Some((closed, _)) = &mut lock(&self.state).closed {
             *closed = value;
             return;
         }
-        // Taken before the look below, which notes what others count meanwhile.
-        let last_read = state.last_read.take();
-        drop(state);
-        let (cell, _) = self.cell(process);
-        let others = match last_read {
-            Some((thread, others)) if thread == thread::current().id() => others,
-            _ => self.n(process) - cell.n(),
+        let now = self.look(process);
+        let seen = {
+            let mut here = lock(&self.here);
+            let here = here.of(process);
+            let seen = here.seen(now.own);
+            here.forget_read();
+            seen.unwrap_or(now.n)
         };
-        lock(&self.state).last_read = None;
-        let delta = value - others - cell.n();
-        if delta != Value::ZERO {
-            cell.add_value(delta);
+        if value != seen {
+            self.add(process, value - seen);
         }
     }
 
@@ -128,7 +149,7 @@ impl BarCore {
             if self.id.is_some() {
                 self.cell(process).0.change_initial(initial - old);
             }
-            lock(&self.state).last_read = None;
+            lock(&self.here).of(process).forget_reads();
             self.set_n(process, n);
         }
     }

@@ -39,8 +39,8 @@ pub(super) unsafe fn plain_count(
     let mut overflow = 0;
     // SAFETY: as above, and it is an int: no Python code runs, no exception is set.
     let n = unsafe { ffi::PyLong_AsLongLongAndOverflow(arg, &raw mut overflow) };
-    // Beyond 2^61 a few more of them could wrap: the cold path checks.
-    (overflow == 0 && n.unsigned_abs() < 1 << 61).then_some(n)
+    // Of larger ones few enough for a program could wrap: the cold path checks. See `Cell::add`.
+    (overflow == 0 && i32::try_from(n).is_ok()).then_some(n)
 }
 
 pub(super) struct Arguments<'py> {

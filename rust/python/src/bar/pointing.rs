@@ -1,0 +1,58 @@
+//! Where the counts of a handle go: what its hot entry points at.
+
+use mp_tqdm_counters::Cell;
+use mp_tqdm_counters::sync::Ordering;
+
+use super::{BarCore, FRAMES};
+use crate::hot;
+use crate::process::{Process, lock};
+
+impl BarCore {
+    /// Lets counts take the hot path into `cell`, as far as they may.
+    fn warm(&self, cell: &'static Cell) {
+        let frames = FRAMES.load(Ordering::Relaxed);
+        // One off where every count is to be a cold one.
+        let seen = frames.wrapping_sub(u64::from(self.is_self_drawn));
+        hot::warm(self.entry(), cell, &FRAMES, seen);
+        if cell.is_near_limit() {
+            hot::set_aside(self.entry());
+        }
+    }
+
+    /// As [`BarCore::warm`] after a cold count in `cell`, unless the handle was closed meanwhile.
+    pub(super) fn warm_again(&self, cell: &'static Cell) {
+        let points_at = lock(&self.points_at);
+        if std::ptr::eq(points_at.unwrap_or(self.own), cell) {
+            self.warm(cell);
+        }
+    }
+
+    /// Makes the next count a cold one.
+    pub(super) fn cool(&self) {
+        let _entry_is_kept = lock(&self.points_at);
+        hot::set_aside(self.entry());
+    }
+
+    /// Lets counts go to a cell of the segment.
+    pub(super) fn point_at(&self, process: &Process, cell: &'static Cell) {
+        process.held.add(cell);
+        let mut points_at = lock(&self.points_at);
+        let before = points_at.replace(cell);
+        self.warm(cell);
+        drop(points_at);
+        if let Some(before) = before {
+            process.held.remove(before);
+        }
+    }
+
+    /// Lets counts go to the private cell, and so to nobody.
+    pub(super) fn point_nowhere(&self) {
+        let mut points_at = lock(&self.points_at);
+        let before = points_at.take();
+        self.warm(self.own);
+        drop(points_at);
+        if let (Some(cell), Some(process)) = (before, hot::process()) {
+            process.held.remove(cell);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+"""Counts of any size and kind, from any thread: none wraps, none is cut, none is lost."""
+
+from collections.abc import Callable
+
+import pytest
+
+from support.programs import printed
+
+pytestmark = pytest.mark.faults("F108")
+
+Program = Callable[..., list[str]]
+
+COUNT = """
+    import os, sys
+    from mp_tqdm import mp_tqdm, report_progress
+
+    def in_a_child(n):
+        if not os.fork():
+            bar.update(n)
+            os._exit(0)
+        os.wait()
+
+    def set_n(n):
+        bar.n += n
+
+    bar = mp_tqdm(total=2**62)
+    count = {
+        "update": bar.update,
+        "report": report_progress,
+        "report to it": lambda n: report_progress(n, bar=bar),
+        "in a child": in_a_child,
+        "set n": set_n,
+    }[sys.argv[1]]
+    for n in (2**31, 2**60, 2**62, -5, 2**62 - 2**60 - 2**31 + 4):
+        count(n)
+    print(bar.n == 2**63 - 1, type(bar.n).__name__)
+    for _ in range(3):
+        count(1)
+    print(2**63 <= bar.n < 2**63 + 10_000)
+    for _ in range(20):
+        count(2**61 - 1)
+    print(round(bar.n / 2**61, 6))
+    for _ in range(30):
+        count(-(2**61))
+    print(round(bar.n / 2**61, 6))
+"""
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("way", ["update", "report", "report to it", "in a child", "set n"])
+def test_counts_are_exact_to_63_bits_and_go_on_as_floats(program: Program, way: str) -> None:
+    assert printed(program(COUNT, way)) == ["True int", "True", "24.0", "-6.0"]
+
+
+@pytest.mark.once
+def test_a_bar_that_is_nearly_full_counts_on_by_every_way(program: Program) -> None:
+    lines = printed(
+        program("""
+            from mp_tqdm import mp_tqdm, report_progress
+
+            bar = mp_tqdm(range(1000), total=2**63 - 1)
+            bar.n = 2**63 - 100
+            seen = [bar.n for _ in bar]
+            print(all(n > 0 for n in (*seen, bar.n)), bar.n >= 2**63)
+            with mp_tqdm(initial=2**62, total=2**64) as bar:
+                bar.update(2**62 - 1)
+                for _ in range(100):
+                    bar.update()
+                    report_progress()
+                print(bar.n >= 2**63, bar.initial == 2**62, bar.total == 2**64)
+            with mp_tqdm(total=1) as bar:
+                bar.update(1e308)
+                bar.update(1e308)
+                print(bar.n > 1.7e308)
+        """)
+    )
+    assert lines == ["True True", "True True True", "True"]
+
+
+ADD_BESIDE_THREADS = """
+    import os, sys, threading
+    from mp_tqdm import mp_tqdm
+
+    sys.setswitchinterval(1e-6)
+    ITEMS = 3000
+
+    def update(bar):
+        for _ in range(ITEMS):
+            bar.update()
+
+    def add(bar):
+        for _ in range(ITEMS):
+            bar.n += 1
+
+    def add_in_two_steps(bar):
+        for _ in range(ITEMS):
+            n = bar.n
+            bar.n = n + 1
+
+    def endless():
+        while True:
+            yield
+
+    def iterate(bar):
+        for number, _ in enumerate(bar):  # an item counts when the next one is asked for
+            if number == ITEMS:
+                return
+
+    def together(bar, *works):
+        threads = [threading.Thread(target=work, args=(bar,)) for work in works]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        return bar.n
+
+    for works in ((update, add), (add, add), (update, update, add_in_two_steps, add)):
+        with mp_tqdm(total=10**6, initial=5) as bar:
+            print(together(bar, *works) == 5 + len(works) * ITEMS)
+        with mp_tqdm(total=10**6) as bar:
+            # This thread counts and reads first.
+            bar.update(10)
+            assert bar.n == 10
+            print(together(bar, *works) == 10 + len(works) * ITEMS)
+    bar = mp_tqdm(endless(), total=10**6)
+    print(together(bar, iterate, add) == 2 * ITEMS)
+"""
+
+
+def test_what_is_added_to_n_beside_counting_threads_loses_nothing(program: Program) -> None:
+    assert printed(program(ADD_BESIDE_THREADS)) == ["True"] * 7
+
+
+def test_n_that_is_set_in_one_thread_is_what_it_reads(program: Program) -> None:
+    lines = printed(
+        program("""
+            import os, threading
+            from mp_tqdm import mp_tqdm
+
+            # Another thread that reads, and none that counts.
+            idle = threading.Event()
+            watcher = threading.Thread(target=idle.wait)
+            watcher.start()
+            bar = mp_tqdm(total=100)
+            bar.n = 7
+            print(bar.n)
+            bar.update(5)
+            bar.n = 20
+            print(bar.n)
+            read = bar.n
+            bar.update(5)
+            bar.update()
+            bar.n = read + 1
+            print(bar.n)
+            for n in range(30, 33):
+                bar.n = n
+            print(bar.n, bar.n_own)
+            idle.set()
+            watcher.join()
+            child = os.fork()
+            if not child:
+                bar.n = bar.n + 1
+                bar.update()
+                os._exit(0)
+            os.waitpid(child, 0)
+            print(bar.n, bar.n_own)
+        """)
+    )
+    assert lines == ["7", "20", "21", "32 32", "34 32"]
