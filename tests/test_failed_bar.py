@@ -111,3 +111,64 @@ def test_bars_in_each_other_stay_in_their_places_and_what_is_next_starts_a_line(
     assert (last, first_of_traceback) == ("last words", "Traceback (most recent call last):")
     assert terminal.output().count(b"\x1b[31m") == (0 if colours else 2)
     assert terminal.cursor[1] == 0
+
+
+VANISHING = """
+    import io, sys
+    from mp_tqdm import mp_tqdm
+
+    class Mine(mp_tqdm):
+        def display(self, *args, **kwargs):
+            return super().display(*args, **kwargs)
+
+    file = {file}
+    try:
+        with mp_tqdm(total=3, desc="outer", file=file, leave=False) as outer:
+            outer.update()
+            {loop}
+    except ZeroDivisionError:
+        pass
+    with mp_tqdm(total=3, desc="good", file=file, leave=False) as good:
+        good.update(3)
+    text = file.getvalue() if isinstance(file, io.StringIO) else ""
+    print(text.replace("\\x1b[A", "").replace("\\r", "\\n"))
+"""
+LOOPS = {
+    "a loop": "for i in {kind}(range(5), desc='inner', file=file, leave={leave}): 1 // (2 - i)",
+    "the iterable": (
+        "for _ in {kind}((1 // n for n in (1, 1, 0)), total=5, desc='inner', file=file, "
+        "leave={leave}): pass"
+    ),
+    "a block": (
+        "with {kind}(total=5, desc='inner', file=file, leave={leave}) as b: b.update(2), 1 // 0"
+    ),
+}
+
+
+@pytest.mark.faults("F124")
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("leave", [False, None])
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [("mp_tqdm", "terminal"), ("mp_tqdm", "log"), ("mp_tqdm", "memory"), ("Mine", "terminal")],
+)
+def test_a_failed_bar_stays_though_it_was_to_vanish(
+    program: Program, loop: str, leave: bool | None, kind: str, place: str
+) -> None:
+    file = "io.StringIO()" if place == "memory" else "sys.stderr"
+    source = VANISHING.format(file=file, loop=LOOPS[loop].format(kind=kind, leave=leave))
+    if place == "terminal":
+        with Terminal() as terminal:
+            terminal.start(program(source))
+            assert terminal.wait() == 0, terminal.text()
+            text, is_red = terminal.text(), b"\x1b[31m" in terminal.output()
+        assert is_red
+    else:
+        process = programs.run(program(source))
+        assert process.returncode == 0, process.stderr
+        text = process.stderr if place == "log" else process.stdout
+    lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()]
+    assert any(line.startswith("inner:") and "| 2/5 [" in line for line in lines), text
+    assert any(line.startswith("outer:") and "| 1/3 [" in line for line in lines), text
+    if place == "terminal":
+        assert not any(line.startswith("good") for line in lines), text

@@ -18,7 +18,7 @@ from mp_tqdm import _aside, _core, _monitor, _streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from typing import Any
 
 # tqdm's, where the screen's height is not known.
@@ -215,7 +215,7 @@ def end(bar: Any) -> None:
         _close_gap(bar, line)
     if painter.draw is None or not bar._native.draws or bar._printed_t < bar.start_t + bar.delay:
         return
-    leave = line == 0 if bar.leave is None else bar.leave
+    leave = bar._native.has_failed or (line == 0 if bar.leave is None else bar.leave)
     with _held(bar, nolock=False):
         if leave:
             painter.end()
@@ -311,6 +311,26 @@ def write(file: Any, text: str) -> None:
 
 
 def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:
+    """An iterator that hands out the items, and notices an exception of the loop's body."""
+    items = _items(bar, iterable)
+    return _core.iterate(_Watch(bar, items), items)
+
+
+class _Watch(_core.Counting):
+    """Stands for a bar in a native iterator, which marks it as failed where its loop has."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, bar: Any, items: Generator[Any, None, None]) -> None:
+        self._native = bar._native
+        self._items = items
+
+    def close(self) -> None:
+        """Closes the bar, if an item was asked for."""
+        self._items.close()
+
+
+def _items(bar: Any, iterable: Iterable[Any]) -> Generator[Any, None, None]:
     """Hands out the items; each counts when the next one is asked for.
 
     A function and not a method: the generator keeps the bar alive from the moment it is made, as
@@ -346,6 +366,9 @@ def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:
                 counted(bar, 0)
             done, called_t = bar.n, now
             printed = bar._printed_n if is_own else done
+    except (Exception, KeyboardInterrupt):
+        bar._native.fail()
+        raise
     finally:
         if pending:
             count(pending)

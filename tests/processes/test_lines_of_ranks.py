@@ -48,7 +48,7 @@ def test_ranks_that_did_not_open_a_bar_are_told_once_half_of_them_have(
         terminal.wait_for(shows(r"work:  10%.* 1/10 \[[^]]*\]$"))
         ranks.go("open 0")
         ranks.arrive("open 1")
-        terminal.wait_for(shows(r"work:  15%.* 1/10 \[.*2/4 ranks"))
+        terminal.wait_for(shows(r"work:  10%.* 1/10 \[.*2/4 ranks"))
         ranks.go("open 1")
         ranks.arrive("open 2")
         terminal.wait_for(shows(r"work:  20%.* 2/10 \[.*3/4 ranks"))

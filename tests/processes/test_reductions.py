@@ -34,10 +34,10 @@ COUNT = """
 @pytest.mark.parametrize(
     ("arguments", "shown"),
     [
-        # Copies of one loop: the mean, rounded down; the percentage is all items over all totals.
+        # Copies of one loop: the mean, rounded down; of totals that differ, the share.
         pytest.param(["30,11,40", "100,100,100", "auto"], "27% 27/100", id="auto"),
         pytest.param(["3,4,8", "10,10,10", "auto loop"], "50% 5/10", id="auto over a loop"),
-        pytest.param(["3,3", "3,4", "mean"], "86% 3/3", id="uneven shards"),
+        pytest.param(["3,3", "3,4", "mean"], "67% 2/3", id="uneven shards"),
         pytest.param(["0,30", "10,50", "mean"], "50% 15/30", id="mean"),
         pytest.param(["30,11,40", "100,50,100", "min"], "22% 11/50", id="min"),
         pytest.param(["30,11,40", "100,50,80", "max"], "50% 40/80", id="max"),

@@ -2,7 +2,7 @@
 
 use crate::cell::CellView;
 use crate::tag::{CellState, Liveness, Rank};
-use crate::value::{Value, saturated};
+use crate::value::Value;
 
 /// How a bar combines its processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +11,8 @@ pub enum Reduction {
     Shards,
     /// One counter of the whole job: n adds up, total and initial count are given once.
     Job,
-    /// Copies of one loop: the mean over the ranks, floored.
+    /// Copies of one loop: the mean over the ranks, floored; where totals differ, the share of the
+    /// mean total that all items are of all totals.
     Mean,
     /// The rank that is furthest behind.
     Min,
@@ -57,7 +58,7 @@ pub struct Combined {
     pub total: Option<Value>,
     /// The initial count.
     pub initial: Value,
-    /// The share done, where it differs from `n / total`: all items over all totals.
+    /// The share done, where it differs from `n / total`: of a part of a job.
     pub fraction: Option<f64>,
     /// Each rank, in order.
     pub ranks: Vec<RankShare>,
@@ -135,7 +136,6 @@ pub fn combine(cells: &[CellView], reduction: Reduction, alive: &impl Liveness) 
             (share.n, share.total, share.initial)
         })
     };
-    let mut fraction = None;
     let (n, total, initial) = match reduction {
         Reduction::Shards => {
             let known = openers.iter().all(|share| share.total.is_some()) && !openers.is_empty();
@@ -158,14 +158,13 @@ pub fn combine(cells: &[CellView], reduction: Reduction, alive: &impl Liveness) 
             let totals: Vec<Value> = openers.iter().filter_map(|share| share.total).collect();
             let all = sum(&mut totals.iter().copied());
             let known = totals.len() == count;
-            if known && count > 1 && all.as_f64() > 0.0 {
-                fraction = Some(saturated(done.as_f64() / all.as_f64()));
-            }
-            (
-                Value::floor_mean(ranks.iter().map(|share| share.n), count),
-                known.then(|| Value::floor_mean(totals.into_iter(), count)),
-                Value::floor_mean(ranks.iter().map(|share| share.initial), count),
-            )
+            let total = known.then(|| Value::floor_mean(totals.into_iter(), count));
+            let n = match total {
+                Some(total) if all.as_f64() > 0.0 => done.floor_share(total, all),
+                _ => Value::floor_mean(ranks.iter().map(|share| share.n), count),
+            };
+            let initial = Value::floor_mean(ranks.iter().map(|share| share.initial), count);
+            (n, total, initial)
         }
         Reduction::Mean => (done, None, initial),
         Reduction::Min => one(openers.iter().min_by(|a, b| order(a, b))),
@@ -179,7 +178,7 @@ pub fn combine(cells: &[CellView], reduction: Reduction, alive: &impl Liveness) 
         n,
         total,
         initial,
-        fraction,
+        fraction: None,
         ranks,
     }
 }
@@ -242,8 +241,21 @@ mod tests {
             assert_eq!((line.n, line.total), expected, "{reduction:?}");
         }
         let mean = combine(&cells, Reduction::Mean, &Dead(vec![]));
-        assert_eq!(mean.fraction, Some(781.0 / 1564.0));
         assert_eq!(mean.ranks[1].n, Value::Int(391));
+    }
+
+    // faults: F127
+    #[test]
+    fn copies_of_different_lengths_are_done_only_with_the_last_item() {
+        for (done, n) in [(0, 0), (96, 95), (97, 96), (98, 97)] {
+            let cells = [
+                cell(0, 0, done, Some(98), true),
+                cell(1, 1, done.min(97), Some(97), true),
+            ];
+            let line = combine(&cells, Reduction::Mean, &Dead(vec![]));
+            let numbers = (line.n, line.total);
+            assert_eq!(numbers, (Value::Int(n), Some(Value::Int(97))), "{done}");
+        }
     }
 
     #[test]

@@ -62,6 +62,18 @@ impl Value {
         }
     }
 
+    /// `self / all` of `part`, floored for integers; `all` is not 0.
+    #[must_use]
+    pub fn floor_share(self, part: Self, all: Self) -> Self {
+        if let (Self::Int(done), Self::Int(part), Self::Int(all)) = (self, part, all) {
+            let share = (i128::from(done) * i128::from(part)).div_euclid(i128::from(all));
+            if let Ok(share) = i64::try_from(share) {
+                return Self::Int(share);
+            }
+        }
+        Self::Float(saturated(self.as_f64() / all.as_f64() * part.as_f64()))
+    }
+
     /// The bits that a segment stores, and whether they are a float's.
     pub(crate) const fn to_bits(self) -> (u64, bool) {
         match self {
@@ -166,5 +178,16 @@ mod tests {
         assert_eq!((low.max(high), high.max(low)), (high, high));
         assert_eq!(Value::Float(f64::NAN).max(low), low);
         assert_eq!(Value::Float(0.5).max(Value::Int(1)), Value::Int(1));
+    }
+
+    #[test]
+    fn a_share_of_a_part_is_floored() {
+        let share =
+            |done, part, all| Value::Int(done).floor_share(Value::Int(part), Value::Int(all));
+        assert_eq!(share(1, 2, 4), Value::Int(0));
+        assert_eq!(share(194, 97, 195), Value::Int(96));
+        assert_eq!(share(i64::MAX, i64::MAX, i64::MAX), Value::Int(i64::MAX));
+        let half = Value::Float(1.5).floor_share(Value::Int(2), Value::Int(4));
+        assert_eq!(half, Value::Float(0.75));
     }
 }

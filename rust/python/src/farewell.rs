@@ -47,6 +47,8 @@ impl Farewell {
                 reduction: last.flatten().and_then(|(_, reduction)| reduction),
             };
         }
+        // What was under way when the work failed is what somebody looks for.
+        let leave = if has_failed { Some(true) } else { leave };
         let is_drawn = {
             let shared = process.stage.shared();
             if leave == Some(false) && !shared.drawn.contains(&id) {

@@ -93,8 +93,8 @@ impl Lines {
             Some(share) if is_foreign => format!("[{}] {desc}", share.rank.0).trim_end().to_owned(),
             _ => desc,
         };
-        let remaining_s = self.slowest_s(group, &line, style, now_s);
         let reduction = reduction_of(group.view.traits, owner);
+        let remaining_s = self.slowest_s(group, reduction, &line, style, now_s);
         let note = self.notes.of(process, group, reduction, &line, now_s);
         vec![Row {
             n: number(line.n),
@@ -119,11 +119,18 @@ impl Lines {
     fn slowest_s(
         &mut self,
         group: &Group,
+        reduction: Reduction,
         line: &Combined,
         style: &Style,
         now_s: f64,
     ) -> Option<f64> {
-        line.fraction?;
+        if reduction != Reduction::Mean || line.total.is_none() {
+            return None;
+        }
+        let openers = line.ranks.iter().filter(|share| share.opened);
+        if openers.count() < 2 {
+            return None;
+        }
         let mut slowest: Option<f64> = None;
         for share in line.ranks.iter().filter(|share| share.opened) {
             let key = (group.view.id, share.rank);

@@ -206,7 +206,6 @@ impl Scene {
                 {
                     row.n = number(own.n);
                     row.total = own.total.map(number);
-                    row.fraction = None;
                 }
             } else if row.note.ends_with("ranks") {
                 row.note = node_note(process, reduction).unwrap_or_default();

@@ -41,6 +41,10 @@ impl Charset {
         Self::Custom(CustomCharset { steps })
     }
 
+    pub(crate) fn is_unicode(&self) -> bool {
+        matches!(self, Self::Unicode)
+    }
+
     pub(crate) fn steps(&self) -> &[char] {
         match self {
             Self::Unicode => &UNICODE,

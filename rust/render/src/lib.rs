@@ -43,6 +43,7 @@ mod fd_sink;
 mod field;
 mod figures;
 mod float_text;
+mod give_way;
 mod interval;
 mod json;
 mod line;

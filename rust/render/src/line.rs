@@ -6,6 +6,7 @@ use crate::figures::Figures;
 use crate::meter::Meter;
 use crate::number::Number;
 use crate::template::{Conversion, Piece};
+use crate::width::disp_len;
 
 /// The line of a meter, equal to the one of tqdm 4.70.1.
 ///
@@ -26,23 +27,23 @@ use crate::template::{Conversion, Piece};
 /// ```
 pub fn format_meter(meter: &Meter<'_>) -> Result<String, FormatError> {
     let figures = Figures::of(meter);
-    let template = meter
-        .bar_format
-        .filter(|template| !template.source().is_empty());
-    let line = match (figures.fraction(), template) {
-        (None, None) => Line::plain(figures.statistics()),
-        (Some(_), _) if meter.ncols == Some(0) => {
-            // No bar, hence none of the two strokes that enclose it.
-            let (left, right) = (figures.left(), figures.right());
-            return Ok(format!("{}{}", &left[..left.len() - 1], &right[1..]));
-        }
-        (Some(_), None) => Line::around_bar(&figures.left(), &figures.right()),
-        (Some(_), Some(template)) if meter.prefix.is_empty() => {
-            Line::render(template.pieces_for_empty_desc(), &figures)?
-        }
-        (_, Some(template)) => Line::render(template.pieces(), &figures)?,
-    };
-    line.fill(meter, &figures)
+    if figures.fraction().is_some() && meter.ncols == Some(0) {
+        // No bar, hence none of the two strokes that enclose it.
+        let (left, right) = (figures.left(), figures.right());
+        return Ok(format!("{}{}", &left[..left.len() - 1], &right[1..]));
+    }
+    Line::of(meter, &figures)?.fill(meter, &figures)
+}
+
+/// The columns that a meter's line leaves for its bar, negative where the rest alone is too wide.
+/// `None` where it has no bar that takes what is left, or no width.
+pub(crate) fn columns_of_bar(meter: &Meter<'_>) -> Option<i64> {
+    let figures = Figures::of(meter);
+    let limit = i64::from(meter.width_limit()?);
+    let line = Line::of(meter, &figures).ok()?;
+    let takes_rest = line.bars.iter().any(|(_, spec)| spec.is_empty());
+    let rest = i64::try_from(disp_len(&line.text)).unwrap_or(i64::MAX);
+    (takes_rest && figures.fraction().is_some()).then(|| limit - rest)
 }
 
 /// A line whose bars are still missing.
@@ -53,6 +54,20 @@ struct Line<'t> {
 }
 
 impl<'t> Line<'t> {
+    fn of(meter: &Meter<'t>, figures: &Figures<'_>) -> Result<Self, FormatError> {
+        let template = meter
+            .bar_format
+            .filter(|template| !template.source().is_empty());
+        Ok(match (figures.fraction(), template) {
+            (None, None) => Self::plain(figures.statistics()),
+            (Some(_), None) => Self::around_bar(&figures.left(), &figures.right()),
+            (Some(_), Some(template)) if meter.prefix.is_empty() => {
+                Self::render(template.pieces_for_empty_desc(), figures)?
+            }
+            (_, Some(template)) => Self::render(template.pieces(), figures)?,
+        })
+    }
+
     fn plain(text: String) -> Self {
         Self {
             text,

@@ -35,14 +35,17 @@ impl Postfix {
         match self {
             Self::None => String::new(),
             Self::Text(text) => clean(text),
-            Self::Pairs(pairs) => {
-                let pairs: Vec<String> = pairs
-                    .iter()
-                    .map(|(key, value)| format!("{key}={}", value.text()))
-                    .collect();
-                clean(&pairs.join(", "))
-            }
+            Self::Pairs(_) => clean(&self.pairs().join(", ")),
         }
+    }
+
+    /// Each pair as a text; none of a text that stands as it is.
+    pub(crate) fn pairs(&self) -> Vec<String> {
+        let Self::Pairs(pairs) = self else {
+            return Vec::new();
+        };
+        let text = |(key, value): &(String, Value)| clean(&format!("{key}={}", value.text()));
+        pairs.iter().map(text).collect()
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::charset::Charset;
 use crate::clean::{clean, clean_keeping_colours};
+use crate::give_way::Behind;
 use crate::json::object;
 use crate::line::format_meter;
 use crate::meter::{Meter, MeterPostfix, UnitScale};
@@ -156,18 +157,6 @@ impl Row {
         self.elapsed_s(now_s) < self.style.delay_s
     }
 
-    /// What stands behind the postfix. A failure comes first: a narrow terminal cuts the end.
-    fn remarks(&self, has_colours: bool) -> String {
-        let mark = if self.has_failed && !has_colours {
-            "failed"
-        } else {
-            ""
-        };
-        let mut remarks = vec![mark, &self.note];
-        remarks.retain(|remark| !remark.is_empty());
-        clean(&remarks.join(", "))
-    }
-
     /// The line of this bar. A `rate` of `None` is the average since the start; the row's own goes
     /// before it.
     pub(crate) fn line(&self, now_s: f64, rate: Option<f64>, room: Room) -> String {
@@ -187,8 +176,13 @@ impl Row {
             (Some(asked), Some(limit)) => Some(asked.min(limit)),
             (asked, limit) => asked.or(limit),
         };
-        let (desc, postfix) = (clean(&self.desc), self.postfix.text());
-        let note = self.remarks(has_colours);
+        let desc = clean(&self.desc);
+        // It comes first: a narrow terminal cuts the end.
+        let mark = if self.has_failed && !has_colours {
+            "failed"
+        } else {
+            ""
+        };
         let colour = if self.has_failed {
             Some("red")
         } else {
@@ -206,13 +200,19 @@ impl Row {
             unit_scale: style.unit_scale,
             rate: rate.map(Number::Float),
             bar_format: style.bar_format.as_ref(),
-            postfix: MeterPostfix::Joined(&postfix),
+            postfix: MeterPostfix::default(),
             unit_divisor: style.unit_divisor,
             initial: self.initial,
             colour,
             fraction: self.fraction,
             remaining_s: self.remaining_s,
-            note: Some(&note),
+            note: None,
+        };
+        let behind = Behind::fitting(&meter, mark, &self.note, &self.postfix);
+        let meter = Meter {
+            postfix: MeterPostfix::Joined(&behind.postfix),
+            note: Some(&behind.note),
+            ..meter
         };
         // A template can fit at one frame and not at another (`{rate:.1f}` before there is one):
         // then the default line is better than none.
