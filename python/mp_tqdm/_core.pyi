@@ -13,12 +13,13 @@ Errors: wrong arguments raise `TypeError`, `ValueError` or `OverflowError`. What
 shared memory or the display never raises; counting then works for this process alone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import (
     Any,
     Literal,
     SupportsFloat,
     SupportsIndex,
+    TextIO,
     TypeAlias,
     TypedDict,
     final,
@@ -30,6 +31,7 @@ from typing_extensions import Self, disjoint_base
 __all__ = [
     "LAYOUT_VERSION",
     "MININTERVAL",
+    "AboveBars",
     "Bar",
     "Counting",
     "CountingIter",
@@ -38,12 +40,9 @@ __all__ = [
     "add_lost",
     "after_fork_in_child",
     "after_fork_in_parent",
-    "around_text",
     "attach",
     "before_fork",
     "display_columns",
-    "draw_again",
-    "draws_on",
     "expect_workers",
     "format_interval",
     "format_meter",
@@ -58,7 +57,6 @@ __all__ = [
     "note_pass",
     "observe",
     "own_methods",
-    "printed",
     "report_progress",
     "unhold",
 ]
@@ -469,26 +467,43 @@ def hold() -> None:
 def unhold() -> None:
     """Draws again after `hold`."""
 
-def draw_again() -> None:
-    """Draws the lines of this process now, below the cursor, wherever that is.
+@final
+class AboveBars:
+    """Stands in the place of a stream's `write`, and writes above the bars.
 
-    Waits for a terminal that takes nothing just now, at most 50 ms.
+    Whole lines come out at once and in one piece, in each thread by itself. The beginning of a line
+    waits for its end; of a stream that writes at once (`python -u`) at most 50 ms, also beside C
+    code that holds the GIL.
+
+    Args:
+        stream: An `io.TextIOWrapper` over a terminal.
+        device: The terminal's device number (`st_rdev`).
+        tee: What somebody put in the place of `write` who wants to see each text as it is.
+        prompts: Whether somebody may be asked for something at each flush.
     """
 
-def draws_on(device: int) -> bool:
-    """Whether lines of the job are drawn on the terminal of this device number (`st_rdev`)."""
+    def __new__(
+        cls, stream: TextIO, device: int, *, tee: Callable[[str], int] | None, prompts: bool
+    ) -> AboveBars: ...
+    @property
+    def tee(self) -> Callable[[str], int] | None:
+        """What was given as `tee`."""
 
-def around_text(device: int) -> tuple[str, str | None, bytes] | None:
-    """What goes before and behind a text for the terminal of this device number.
+    def __call__(self, text: str) -> int:
+        """Writes a text, as the stream's own `write`."""
 
-    Returns:
-        `None`: nothing, as no lines are drawn there. Else what erases them, and what draws them
-        again; where that is `None`, `printed` is to be called behind the text. Last the rest of a
-        frame that the terminal has taken a part of, mostly empty; it has to go before all of that.
-    """
+    def flush(self) -> None:
+        """Stands in the place of the stream's `flush`: writes the beginnings of lines, too.
 
-def printed(device: int) -> None:
-    """Says that a text erased the lines on this terminal: whoever drew them draws them again."""
+        Where a prompt may follow it draws the bars below it, and waits for a terminal that takes
+        nothing just now, at most 50 ms.
+        """
+
+    def hold(self) -> None:
+        """Lets the beginnings of lines wait from now on, as `flush` is in its place."""
+
+    def finish(self) -> None:
+        """Writes the beginnings of lines of a stream that was given back; none waits any more."""
 
 def before_fork() -> None:
     """Ends the thread that draws, at most 0.5 s later; none starts until all forks are over."""

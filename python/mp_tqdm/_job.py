@@ -50,6 +50,8 @@ def attach(*, follows_workers: bool = False) -> None:
     if found.role == "worker":
         # It prints beside the bars of others, and may never open one.
         _redirect.begin_worker()
+    elif found.local_world > 1:
+        _redirect.keep()
     # Where a job's name may come again, a leftover is taken for another run's.
     if lost[0] and found.rule != "environment":
         _core.add_lost(*lost)

@@ -15,106 +15,21 @@ it on. It gets the text alone, and its place back.
 
 from __future__ import annotations
 
-import atexit
 import io
 import os
 import sys
 
-from mp_tqdm import _core
+from mp_tqdm._core import AboveBars
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# The bars that are open in this process and drawn on a terminal, by their ids; 0 is a worker that
+# The bars that are open in this process and drawn on a terminal, by their ids; 0 is a process that
 # prints beside those of others.
 _open: set[int] = set()
 # The streams whose `write` is replaced now.
 _streams: list[Any] = []
-
-
-class AboveBars:
-    """What stands in the place of a stream's `write`."""
-
-    __slots__ = ("_device", "_is_utf8", "_stream", "_tee")
-
-    def __init__(self, stream: Any, device: int) -> None:
-        write = stream.__dict__.get("write")
-        self._stream = stream
-        self._device = device
-        self._tee = write if _is_tee(write) else None
-        self._is_utf8 = stream.encoding.lower().replace("_", "-") in {"utf-8", "utf8"}
-
-    def __call__(self, text: str, /) -> int:
-        """Writes `text`; it comes out above the bars, if any stand on this terminal."""
-        write = io.TextIOWrapper.write
-        around = _core.around_text(self._device)
-        if around is None or not isinstance(text, str):
-            return write(self._stream, text) if self._tee is None else self._tee(text)
-        before, behind, rest = around
-        if rest:
-            self._finish(rest)
-        again = behind if self._is_utf8 and self._tee is None else None
-        end = text.rfind("\n") + 1
-        if end < len(text):
-            # The rest of the last line is to come, with `print` at once. The stream holds back what
-            # has no newline in it until then, or until a flush: nothing else gets in between. In
-            # any case the next frame draws the bars.
-            if end:
-                self._write(before, text[:end])
-            self._write(before, text[end:])
-        elif again is not None:
-            write(self._stream, before + text + again)
-            if not _core.draws_on(self._device):
-                # The last bar ended in between: what was drawn again belongs to nobody.
-                write(self._stream, before)
-                self._stream.flush()
-        else:
-            self._write(before, text)
-        if again is None:
-            _core.printed(self._device)
-        return len(text)
-
-    def _write(self, before: str, text: str) -> None:
-        """Writes a text with what erases the lines: in one piece, as the stream holds that back."""
-        write = io.TextIOWrapper.write
-        if self._tee is None:
-            write(self._stream, before + text)
-        else:
-            write(self._stream, before)
-            self._tee(text)
-
-    def flush(self) -> None:
-        """Writes what the stream holds back, and draws the bars below it: a prompt may follow."""
-        io.TextIOWrapper.flush(self._stream)
-        _core.draw_again()
-
-    def take_flush(self) -> None:
-        """Stands in the place of the stream's `flush` too, unless somebody else does."""
-        if self._stream.__dict__.setdefault("flush", self.flush) == self.flush:
-            # The interpreter flushes once more when little of it is left.
-            atexit.register(self._give_back_flush)
-
-    def _give_back_flush(self) -> None:
-        atexit.unregister(self._give_back_flush)
-        if self._stream.__dict__.get("flush") == self.flush:
-            del self._stream.flush
-
-    def give_back(self) -> None:
-        """Leaves the stream as it was."""
-        self._give_back_flush()
-        if self._tee is None:
-            del self._stream.write
-        else:
-            self._stream.write = self._tee
-
-    def _finish(self, rest: bytes) -> None:
-        """Writes the rest of a frame of which a busy terminal took only the beginning."""
-        try:
-            self._stream.buffer.write(rest)
-            self._stream.buffer.flush()
-        except (OSError, ValueError):
-            pass  # what comes of such a stream the text itself will tell
 
 
 def begin(bar: Any, descriptor: tuple[int, bool] | None) -> None:
@@ -133,6 +48,11 @@ def begin_worker() -> None:
     _begin(0)
 
 
+def keep() -> None:
+    """Redirects the streams from the first bar on to the end: other ranks print then, too."""
+    _open.add(0)
+
+
 def _begin(key: int) -> None:
     if os.environ.get("MP_TQDM_REDIRECT", "1") == "0":
         return
@@ -142,8 +62,9 @@ def _begin(key: int) -> None:
         if above is not None and not is_ours(stream):
             stream.write = above  # type: ignore[method-assign]
             _streams.append(stream)
-            if stream is sys.stdout and hasattr(sys, "ps1"):
-                above.take_flush()
+            # Unless somebody else stands there.
+            if stream.__dict__.setdefault("flush", above.flush) == above.flush:
+                above.hold()
 
 
 def end(bar: Any) -> None:
@@ -153,7 +74,19 @@ def end(bar: Any) -> None:
         stream = _streams.pop()
         # Somebody may have replaced it once more: then it is his to put back.
         if is_ours(stream):
-            stream.write.give_back()
+            _give_back(stream)
+
+
+def _give_back(stream: Any) -> None:
+    """Leaves a stream as it was."""
+    above = stream.write
+    if stream.__dict__.get("flush") == above.flush:
+        del stream.flush
+    if above.tee is None:
+        del stream.write
+    else:
+        stream.write = above.tee
+    above.finish()
 
 
 def is_ours(stream: Any) -> bool:
@@ -187,6 +120,11 @@ def of(stream: Any) -> AboveBars | None:
         number = stream.fileno()
         if not os.isatty(number):
             return None
-        return AboveBars(stream, os.fstat(number).st_rdev)
+        return AboveBars(
+            stream,
+            os.fstat(number).st_rdev,
+            tee=write if _is_tee(write) else None,
+            prompts=stream is sys.stdout and hasattr(sys, "ps1"),
+        )
     except (AttributeError, OSError, ValueError):
         return None

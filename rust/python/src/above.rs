@@ -2,16 +2,18 @@
 //! out whole, in every process of the job.
 //!
 //! One word of the segment says on which terminal lines are drawn. Who prints there erases them in the
-//! same write, whether they stand or not, and marks the word; the owner draws them again. Printing in
-//! the owner itself does so in that very write. All orders of these steps end well: at worst the lines
-//! are drawn once more.
+//! same write, whether they stand or not, and marks the word; the owner takes the mark away, and then
+//! draws them again. All orders of these steps end well: at worst the lines are drawn once more.
+//!
+//! A single text of the owner's own is followed by the lines in that very write. Where texts come one
+//! after the other the lines stay away until there is a short silence: drawn behind each of them, they
+//! would be ten times as much as the texts.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use mp_tqdm_counters::Header;
 use mp_tqdm_counters::sync::Ordering;
-use mp_tqdm_render::{ERASE_BELOW, Wait, monotonic};
+use mp_tqdm_render::{Wait, monotonic};
 use pyo3::prelude::*;
 
 use crate::hot;
@@ -21,8 +23,14 @@ use crate::stage::Stage;
 
 /// How long Python code may write before the lines come back of themselves.
 const HOLD_S: f64 = 1.0;
-/// How often it is looked for lines that others erased, while they do: a screen's refresh.
-const QUICK_S: f64 = 0.02;
+/// How often it is looked for lines that others erased, while they do.
+const QUICK_S: f64 = 0.01;
+/// How often while they are away: they come back after a silence of one or two such looks.
+const SILENCE_S: f64 = 0.002;
+/// A text is a single one so long after the last.
+const ALONE_S: f64 = 0.005;
+/// They come back for a moment after so long without a silence.
+const AWAY_S: f64 = 0.04;
 /// How often else, where frames are more seldom than that.
 const CALM_S: f64 = 0.25;
 /// A look that is this much early is in time for its frame.
@@ -31,6 +39,8 @@ const EARLY_S: f64 = 0.005;
 const NOISE_S: f64 = 1.0;
 /// The bit of the word that says that the lines were erased.
 const ERASED: u64 = 1;
+/// The bit that says besides that the owner has seen it, and nobody erased them since.
+const SEEN: u64 = 1 << 63;
 
 impl Stage {
     /// Takes the lines off the terminals and draws none until [`Stage::unhold`].
@@ -59,16 +69,20 @@ impl Stage {
     }
 }
 
-/// Whether others print beside the lines just now.
+/// Whether texts come beside the lines just now.
 #[derive(Default)]
 pub(crate) struct Noise {
     /// Until when it is looked for erased lines more often than a frame is drawn.
     until_s: f64,
     next_frame_s: f64,
+    /// Since when the lines are away.
+    away_since_s: Option<f64>,
+    /// When this process wrote a text.
+    text_s: f64,
 }
 
 impl Stage {
-    /// Between two frames: draws again what others erased. `None` if it is time for a whole frame.
+    /// Between two frames: draws again what was erased. `None` if it is time for a whole frame.
     pub(crate) fn mend(&self, process: &Process, now_s: f64, now_ms: u64) -> Option<Wait> {
         let mut shared = self.shared();
         let ownership = process.home.tables.ownership();
@@ -77,11 +91,11 @@ impl Stage {
         }
         ownership.beat(now_ms);
         let header = &process.home.tables.header;
-        if let Some((output, _)) = shared.shown
-            && shared.note_printed(header, now_s)
+        if let Some((output, device)) = shared.shown
+            && shared.is_to_mend(header, device, now_s)
         {
+            shared.note_printed(header, now_s);
             shared.display.mend(output);
-            shared.tell_shown(header);
         }
         Some(shared.noise.pause(now_s))
     }
@@ -90,7 +104,9 @@ impl Stage {
 impl Noise {
     /// How long until the thread looks again, on its way to the next frame.
     fn pause(&self, now_s: f64) -> Wait {
-        let look_s = if now_s < self.until_s {
+        let look_s = if self.away_since_s.is_some() {
+            SILENCE_S
+        } else if now_s < self.until_s {
             QUICK_S
         } else {
             CALM_S
@@ -101,17 +117,33 @@ impl Noise {
 }
 
 impl Shared {
-    /// Before a frame: whether somebody erased the lines since the last one.
-    pub(crate) fn note_printed(&mut self, header: &Header, now_s: f64) -> bool {
+    /// Before lines are drawn: takes the mark of texts that erased them away.
+    pub(crate) fn note_printed(&mut self, header: &Header, now_s: f64) {
+        self.noise.away_since_s = None;
         let Some((output, device)) = self.shown else {
-            return false;
+            return;
         };
-        let is_printed = header.shown_on.load(Ordering::Relaxed) != word(device);
-        if is_printed {
+        if header.shown_on.swap(word(device), Ordering::Relaxed) != word(device) {
             self.display.damage(output);
             self.noise.until_s = now_s + NOISE_S;
         }
-        is_printed
+    }
+
+    /// Whether the lines are away and nobody writes just now, or they are away for long.
+    fn is_to_mend(&mut self, header: &Header, device: u64, now_s: f64) -> bool {
+        let now = header.shown_on.load(Ordering::Relaxed);
+        if now == word(device) {
+            self.noise.away_since_s = None;
+            return false;
+        }
+        self.noise.until_s = now_s + NOISE_S;
+        let since_s = *self.noise.away_since_s.get_or_insert(now_s);
+        let seen = now | SEEN;
+        // Where this fails, somebody wrote just now.
+        let _ = header
+            .shown_on
+            .compare_exchange(now, seen, Ordering::Relaxed, Ordering::Relaxed);
+        now == seen || now_s - since_s >= AWAY_S
     }
 
     /// Before the first frame of a bar: tells the job that lines will be drawn. Who looked just
@@ -133,7 +165,8 @@ impl Shared {
             .filter(|(_, device)| *device != 0)
             .filter(|(output, _)| has_bar(*output) || self.display.is_shown(*output))
             .min_by_key(|(output, _)| output.0);
-        if shown.is_some() || self.shown.is_some() {
+        // Where that is as before, somebody may have marked it since.
+        if shown != self.shown {
             let shown_on = shown.map_or(0, |(_, device)| word(device));
             header.shown_on.store(shown_on, Ordering::Relaxed);
         }
@@ -159,54 +192,73 @@ fn header() -> Option<&'static Header> {
 }
 
 /// Whether lines of the job are drawn on the terminal of that device number.
-#[pyfunction]
 pub(crate) fn draws_on(device: u64) -> bool {
     let shown_on = header().map_or(0, |of| of.shown_on.load(Ordering::Relaxed));
-    device != 0 && shown_on & !ERASED == word(device)
+    device != 0 && shown_on & !(ERASED | SEEN) == word(device)
 }
 
 /// Draws the lines once more, below the cursor; before somebody writes who does not ask.
-#[pyfunction]
 pub(crate) fn draw_again(py: Python<'_>) {
     if let Some(process) = hot::process() {
         py.detach(|| process.stage.draw_again(process));
     }
 }
 
-/// What goes before a text, what goes behind it, and the rest of a frame, which goes before all.
-type Around = (&'static str, Option<String>, Cow<'static, [u8]>);
+/// What goes around a text, beside [`ERASE_BELOW`] before it.
+#[derive(Default)]
+pub(crate) struct Around {
+    /// The rest of a frame that the terminal has taken a part of, mostly nothing. It goes before all.
+    pub(crate) rest: Vec<u8>,
+    /// What draws them again. Without it, [`printed`] is to be called after the text.
+    pub(crate) behind: Option<String>,
+}
 
 /// What to write before and behind a text for the terminal of that device number; `None`: nothing,
-/// because no lines are drawn there. Without a part behind, `printed` is to be called after the text.
-/// Last comes the rest of a frame that the terminal has taken a part of: it goes before all of that.
-#[pyfunction]
-pub(crate) fn around_text(device: u64) -> Option<Around> {
+/// because no lines are drawn there. Of whole lines alone something is to be written behind.
+pub(crate) fn around(device: u64, is_whole: bool) -> Option<Around> {
     if !draws_on(device) {
         return None;
     }
-    let here = |process: &'static Process| {
-        let mut shared = process.stage.try_shared()?;
+    let here = |process: &'static Process| process.stage.around(process, device, is_whole);
+    Some(hot::process().and_then(here).unwrap_or_default())
+}
+
+impl Stage {
+    /// Of the process that draws the lines.
+    fn around(&self, process: &Process, device: u64, is_whole: bool) -> Option<Around> {
+        let mut shared = self.try_shared()?;
         let (output, _) = shared.shown.filter(|(_, of)| *of == device)?;
-        Some((
-            shared.display.behind_text(output),
-            shared.display.take_rest(output),
-        ))
-    };
-    let (behind, rest) = hot::process().and_then(here).unwrap_or_default();
-    Some((ERASE_BELOW, behind, rest.into()))
+        let now_s = monotonic().as_secs_f64();
+        let text_s = std::mem::replace(&mut shared.noise.text_s, now_s);
+        let shown_on = &process.home.tables.header.shown_on;
+        let stand = shown_on.load(Ordering::Relaxed) == word(device);
+        let is_alone = is_whole && stand && now_s - text_s >= ALONE_S;
+        let behind = is_alone.then(|| shared.display.behind_text(output));
+        Some(Around {
+            rest: shared.display.take_rest(output),
+            behind: behind.flatten(),
+        })
+    }
 }
 
 /// Says that a text erased the lines on the terminal of that device number.
-#[pyfunction]
 pub(crate) fn printed(device: u64) {
-    if let Some(header) = header() {
-        let drawn = word(device);
-        // Not if somebody said so meanwhile, or the lines are drawn elsewhere by now.
-        let _ = header.shown_on.compare_exchange(
-            drawn,
-            drawn | ERASED,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
+    let Some(header) = header() else {
+        return;
+    };
+    let erased = word(device) | ERASED;
+    let seen = header.shown_on.load(Ordering::Relaxed);
+    // Not if somebody said so just now, or the lines are drawn elsewhere by now.
+    if seen == erased || seen & !(ERASED | SEEN) != word(device) {
+        return;
+    }
+    let said = header
+        .shown_on
+        .compare_exchange(seen, erased, Ordering::Relaxed, Ordering::Relaxed);
+    if said == Ok(word(device))
+        && let Some(process) = hot::process()
+        && process.home.tables.ownership().is_owner(process.home.me)
+    {
+        process.stage.wake();
     }
 }

@@ -7,11 +7,12 @@ use mp_tqdm_counters::Role;
 use pyo3::prelude::*;
 
 use crate::process::lock;
-use crate::{entries, hot};
+use crate::{entries, hot, unfinished};
 
-/// Before a fork: no renderer may live in the child.
+/// Before a fork: none of the threads may live in the child.
 #[pyfunction]
 pub(crate) fn before_fork(py: Python<'_>) {
+    unfinished::before_fork();
     if let Some(process) = hot::process() {
         py.detach(|| process.stage.before_fork());
     }

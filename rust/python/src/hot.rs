@@ -24,6 +24,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::process::Process;
+use crate::unfinished::Unfinished;
 
 mod call;
 mod counting;
@@ -149,12 +150,32 @@ pub(crate) fn set_process(process: &'static Process) {
     }
 }
 
+/// The lines that this process has begun to print: what was kept in that entry, which a fork child
+/// sees empty.
+pub(crate) fn unfinished_at(entry: &HotEntry) -> Option<&'static Unfinished> {
+    let kept = entry.state.load(Ordering::Acquire).cast::<Unfinished>();
+    // SAFETY: only `keep_unfinished` writes to this entry, from a leaked box.
+    unsafe { kept.as_ref() }
+}
+
+/// Keeps them there.
+pub(crate) fn keep_unfinished(entry: &HotEntry, kept: &'static Unfinished) {
+    let kept = ptr::from_ref(kept).cast_mut().cast();
+    entry.state.store(kept, Ordering::Release);
+}
+
 /// Whether Python code runs in the main interpreter, and not in one that it made.
 pub(crate) fn is_main_interpreter(_attached: Python<'_>) -> bool {
     // SAFETY: the thread is attached to an interpreter.
     let interpreter = unsafe { ffi::PyInterpreterState_Get() };
     // SAFETY: an interpreter that is alive. The main one is the first, and has 0.
     unsafe { ffi::PyInterpreterState_GetID(interpreter) == 0 }
+}
+
+/// Whether the interpreter is about to end, and has called what is registered for that.
+pub(crate) fn is_finalizing() -> bool {
+    // SAFETY: it may be asked at any time.
+    unsafe { ffi::Py_IsInitialized() == 0 }
 }
 
 /// Has Python call `callback` once it is finalized, which is before a process that an interrupt ended

@@ -28,9 +28,11 @@ mod shown;
 mod silent;
 mod stage;
 mod stall;
+mod stream;
 mod style;
 mod traits;
 mod turn;
+mod unfinished;
 
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
@@ -39,7 +41,6 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use super::above::{around_text, draw_again, draws_on, printed};
     #[pymodule_export]
     use super::fork::{after_fork_in_child, after_fork_in_parent, before_fork, expect_workers};
     #[pymodule_export]
@@ -57,6 +58,8 @@ mod _core {
     use super::process::{
         add_lost, attach, hold, inherited, is_attached, lost_reports, note_pass, unhold,
     };
+    #[pymodule_export]
+    use super::stream::AboveBars;
     use super::{Bound, PyModule, PyResult};
 
     #[pymodule_init]

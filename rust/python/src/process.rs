@@ -16,7 +16,7 @@ use crate::held::Held;
 use crate::interrupt::is_interrupt;
 use crate::outputs::{Log, Manner, Stream, word_of};
 use crate::stage::Stage;
-use crate::{entries, hot, number};
+use crate::{entries, hot, number, unfinished};
 
 /// Everything that this process shares with its job, and its renderer. Made once in a process and
 /// leaked, so that the count path may keep addresses into it; a fork child makes its own, because the
@@ -253,6 +253,7 @@ pub(crate) fn start() -> PyResult<()> {
         if HAS_LEFT.swap(1, Ordering::Relaxed) == 1 {
             return;
         }
+        unfinished::at_exit();
         if let Some(process) = hot::process() {
             process.stage.finish(process);
             process.stage.stop();

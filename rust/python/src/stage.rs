@@ -96,6 +96,16 @@ impl Stage {
         *driver = Driver::start("mp-tqdm", move |now_s| process.stage.tick(process, now_s)).ok();
     }
 
+    /// Has the thread look now, if it is there.
+    pub(crate) fn wake(&self) {
+        // Where somebody starts or stops it just now, it looks anyway, or is not to.
+        if let Ok(driver) = self.driver.try_lock()
+            && let Some(driver) = &*driver
+        {
+            driver.wake();
+        }
+    }
+
     /// Draws what is due, in the calling thread: on a busy machine the renderer's may not get the
     /// processor within [`LAST_FRAME`], which is the longest that a frame of it is waited for. So long
     /// a terminal may also take to read it: what is printed next would stand in the middle of it.

@@ -263,6 +263,12 @@ pub fn monotonic() -> Duration {
         .unwrap_or_default()
 }
 
+/// The kernel's id of the calling thread.
+#[must_use]
+pub fn thread_id() -> i32 {
+    gettid().as_raw()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -68,7 +68,7 @@ pub use block::ERASE_BELOW;
 pub use charset::{Charset, Colour, CustomCharset};
 pub use clean::{CLEAN_MAX_CHARS, clean};
 pub use display::{Display, Drawn, OutputId};
-pub use driver::{Driver, Wait, monotonic};
+pub use driver::{Driver, Wait, monotonic, thread_id};
 pub use error::FormatError;
 pub use estimate::Estimator;
 pub use fd_sink::FdSink;

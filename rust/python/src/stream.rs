@@ -1,0 +1,291 @@
+//! What stands in the place of `write` and `flush` of a stream over a terminal: whole lines come out in
+//! one piece, above the lines that the job draws there.
+
+use std::os::fd::RawFd;
+
+use mp_tqdm_counters::sync::{AtomicU32, Ordering};
+use mp_tqdm_render::ERASE_BELOW;
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use crate::above::{Around, around, draw_again, draws_on, printed};
+use crate::hot;
+use crate::unfinished::{self, Place, Unfinished};
+
+/// Stands in the place of a stream's `write`.
+#[pyclass(frozen, module = "mp_tqdm._core")]
+pub(crate) struct AboveBars {
+    stream: Py<PyAny>,
+    device: u64,
+    tee: Option<Py<PyAny>>,
+    /// `io.TextIOWrapper` and `io.FileIO`.
+    text_type: Py<PyAny>,
+    raw_type: Py<PyAny>,
+    /// Whether `flush` is in its place too, so that the beginning of a line can wait.
+    takes_flush: AtomicU32,
+    /// Whether somebody may be asked for something at each flush.
+    has_prompts: bool,
+}
+
+/// When a stream hands on what is written to it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    AtOnce,
+    ByLines,
+    /// Whenever it likes.
+    ByBlocks,
+}
+
+#[pymethods]
+impl AboveBars {
+    #[new]
+    #[pyo3(signature = (stream, device, *, tee, prompts))]
+    fn new(
+        stream: &Bound<'_, PyAny>,
+        device: u64,
+        tee: Option<Py<PyAny>>,
+        prompts: bool,
+    ) -> PyResult<Self> {
+        let io = stream.py().import("io")?;
+        Ok(Self {
+            stream: stream.clone().unbind(),
+            device,
+            tee,
+            text_type: io.getattr("TextIOWrapper")?.unbind(),
+            raw_type: io.getattr("FileIO")?.unbind(),
+            takes_flush: AtomicU32::new(0),
+            has_prompts: prompts,
+        })
+    }
+
+    /// What IPython had put there.
+    #[getter]
+    fn tee(&self) -> Option<&Py<PyAny>> {
+        self.tee.as_ref()
+    }
+
+    /// Writes a text: its whole lines now, in one piece, and the rest with what is to come.
+    fn __call__(&self, text: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let py = text.py();
+        let stream = self.stream.bind(py);
+        let manner = self.manner(stream)?;
+        let (Ok(text), Some(unfinished)) = (text.cast::<PyString>(), self.unfinished(manner))
+        else {
+            return self.write_past(text);
+        };
+        let bytes = encoded(stream, text)?;
+        // A return to the line's start counts as its end, as it does for a stream with a buffer.
+        let end = match bytes.contains(&b'\r') {
+            true => bytes.len(),
+            false => bytes
+                .iter()
+                .rposition(|byte| *byte == b'\n')
+                .map_or(0, |at| at + 1),
+        };
+        let (lines, rest) = bytes.split_at(end);
+        if !lines.is_empty() {
+            self.put(stream, manner, unfinished, lines)?;
+        }
+        if !rest.is_empty() {
+            let is_held = unfinished.hold(self.place(manner), self.number(stream), rest.to_vec());
+            if !is_held {
+                self.put(stream, manner, unfinished, rest)?;
+            }
+        }
+        Ok(text.len()?.into_pyobject(py)?.into_any().unbind())
+    }
+
+    /// Stands in the place of `flush`: writes the beginnings of lines. Where a prompt may follow, it
+    /// draws the lines below it.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        let stream = self.stream.bind(py);
+        self.write_unfinished(stream)?;
+        self.call(stream, intern!(py, "flush"), None)?;
+        if self.has_prompts && !hot::is_finalizing() {
+            draw_again(py);
+        }
+        Ok(())
+    }
+
+    /// Tells that `flush` is in its place.
+    fn hold(&self) {
+        self.takes_flush.store(1, Ordering::Relaxed);
+    }
+
+    /// Writes the beginnings of lines once the stream was given back; none waits from now on. What
+    /// comes of a stream that takes nothing any more, the next text will tell.
+    fn finish(&self, py: Python<'_>) -> PyResult<()> {
+        self.takes_flush.store(0, Ordering::Relaxed);
+        let is_expected = |error: &PyErr| {
+            error.is_instance_of::<PyOSError>(py) || error.is_instance_of::<PyValueError>(py)
+        };
+        match self.write_unfinished(self.stream.bind(py)) {
+            Err(error) if !is_expected(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.stream)?;
+        visit.call(&self.tee)
+    }
+}
+
+impl AboveBars {
+    fn manner(&self, stream: &Bound<'_, PyAny>) -> PyResult<Manner> {
+        let py = stream.py();
+        if stream.getattr(intern!(py, "write_through"))?.is_truthy()? {
+            let buffer = stream.getattr(intern!(py, "buffer"))?;
+            if buffer.get_type().is(&self.raw_type) {
+                return Ok(Manner::AtOnce);
+            }
+        }
+        let by_lines = stream.getattr(intern!(py, "line_buffering"))?.is_truthy()?;
+        Ok(if by_lines {
+            Manner::ByLines
+        } else {
+            Manner::ByBlocks
+        })
+    }
+
+    /// Where beginnings of lines wait, if they may.
+    fn unfinished(&self, manner: Manner) -> Option<&'static Unfinished> {
+        let may_wait = self.takes_flush.load(Ordering::Relaxed) != 0
+            && self.tee.is_none()
+            && manner != Manner::ByBlocks;
+        may_wait.then(unfinished::here).flatten()
+    }
+
+    fn write_unfinished(&self, stream: &Bound<'_, PyAny>) -> PyResult<()> {
+        let Some(unfinished) = unfinished::here() else {
+            return Ok(());
+        };
+        let places = [Place::Terminal(self.device), self.place(Manner::ByLines)];
+        let text = unfinished.take_all(places);
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.put(stream, self.manner(stream)?, unfinished, &text)
+    }
+
+    fn place(&self, manner: Manner) -> Place {
+        match manner {
+            Manner::AtOnce => Place::Terminal(self.device),
+            _ => Place::Stream(std::ptr::from_ref(self).addr()),
+        }
+    }
+
+    fn number(&self, stream: &Bound<'_, PyAny>) -> RawFd {
+        let number = stream.call_method0(intern!(stream.py(), "fileno"));
+        number.and_then(|number| number.extract()).unwrap_or(-1)
+    }
+
+    /// Calls a method of the stream's own, also where another stands in its place.
+    fn call<'py>(
+        &self,
+        stream: &Bound<'py, PyAny>,
+        name: &Bound<'py, PyString>,
+        text: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let method = self.text_type.bind(stream.py()).getattr(name)?;
+        match text {
+            Some(text) => method.call1((stream, text)),
+            None => method.call1((stream,)),
+        }
+    }
+
+    /// Hands on a text as it is; the stream says when it comes out.
+    fn write_past(&self, text: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let py = text.py();
+        let stream = self.stream.bind(py);
+        let write = intern!(py, "write");
+        let around = around(self.device, false).filter(|_| text.is_instance_of::<PyString>());
+        if let Some(around) = &around {
+            if !around.rest.is_empty() {
+                let buffer = stream.getattr(intern!(py, "buffer"))?;
+                self.write(&buffer, Manner::ByLines, &around.rest)?;
+            }
+            self.call(stream, write, Some(intern!(py, ERASE_BELOW).as_any()))?;
+        }
+        let written = match &self.tee {
+            Some(tee) => tee.bind(py).call1((text,)),
+            None => self.call(stream, write, Some(text)),
+        };
+        if around.is_some() {
+            printed(self.device);
+        }
+        Ok(written?.unbind())
+    }
+
+    /// Writes a text, behind what this thread began to write, in one piece.
+    fn put(
+        &self,
+        stream: &Bound<'_, PyAny>,
+        manner: Manner,
+        unfinished: &'static Unfinished,
+        text: &[u8],
+    ) -> PyResult<()> {
+        let py = stream.py();
+        if manner == Manner::ByLines {
+            // What others wrote past this comes first.
+            self.call(stream, intern!(py, "flush"), None)?;
+        }
+        let place = self.place(manner);
+        let begun = unfinished.take(place);
+        let around = around(self.device, text.ends_with(b"\n"));
+        let erase = if around.is_some() { ERASE_BELOW } else { "" };
+        let Around { rest, behind } = around.unwrap_or_default();
+        let again = behind.as_deref().unwrap_or_default();
+        let whole = [&rest, erase.as_bytes(), &begun, text, again.as_bytes()].concat();
+        let buffer = stream.getattr(intern!(py, "buffer"))?;
+        let written = self.write(&buffer, manner, &whole)?;
+        if written < whole.len() {
+            // The terminal does not block, and has no room.
+            unfinished.hold(place, self.number(stream), whole[written..].to_vec());
+        } else if behind.is_some() && !draws_on(self.device) {
+            // The last bar ended in between: what was drawn again belongs to nobody.
+            self.write(&buffer, manner, ERASE_BELOW.as_bytes())?;
+        } else if behind.is_none() {
+            printed(self.device);
+        }
+        Ok(())
+    }
+
+    /// Writes bytes to what is below the stream; returns how many were taken.
+    fn write(&self, buffer: &Bound<'_, PyAny>, manner: Manner, bytes: &[u8]) -> PyResult<usize> {
+        let py = buffer.py();
+        let write = intern!(py, "write");
+        if manner == Manner::ByLines {
+            buffer.call_method1(write, (PyBytes::new(py, bytes),))?;
+            buffer.call_method0(intern!(py, "flush"))?;
+            return Ok(bytes.len());
+        }
+        let mut written = 0;
+        while written < bytes.len() {
+            let rest = PyBytes::new(py, &bytes[written..]);
+            match buffer.call_method1(write, (rest,))?.extract()? {
+                Some(taken) => written += usize::max(taken, 1),
+                None => break,
+            }
+        }
+        Ok(written)
+    }
+}
+
+/// The bytes of a text, as the stream would write them.
+fn encoded(stream: &Bound<'_, PyAny>, text: &Bound<'_, PyString>) -> PyResult<Vec<u8>> {
+    let py = stream.py();
+    let encoding = stream.getattr(intern!(py, "encoding"))?;
+    let is_utf8 = encoding.cast::<PyString>()?.to_str()?;
+    if (is_utf8.eq_ignore_ascii_case("utf-8") || is_utf8.eq_ignore_ascii_case("utf8"))
+        && let Ok(text) = text.to_str()
+    {
+        return Ok(text.as_bytes().to_vec());
+    }
+    let errors = stream.getattr(intern!(py, "errors"))?;
+    let bytes = text.call_method1(intern!(py, "encode"), (encoding, errors))?;
+    Ok(bytes.cast::<PyBytes>()?.as_bytes().to_vec())
+}
