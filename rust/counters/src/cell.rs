@@ -180,7 +180,9 @@ impl Cell {
         if self.flags.load(Ordering::Relaxed) & N_IS_FLOAT == 0 {
             return Value::Int(whole);
         }
-        let fraction = saturated(f64::from_bits(self.n_float.load(Ordering::Relaxed)));
+        let fraction = f64::from_bits(self.n_float.load(Ordering::Relaxed));
+        // Counting stores finite numbers only, so another one is nonsense.
+        let fraction = if fraction.is_finite() { fraction } else { 0.0 };
         Value::Float(saturated(Value::Int(whole).as_f64() + fraction))
     }
 

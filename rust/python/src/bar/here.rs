@@ -90,12 +90,21 @@ impl Here {
     pub(super) fn seen(&self, own: Value) -> Option<Value> {
         let me = thread::current().id();
         let read = self.reads.iter().find(|read| read.thread == me)?;
-        let is_alone = match self.counter {
+        Some(read.others + if self.is_alone() { own } else { read.own })
+    }
+
+    /// As [`Here::seen`], where other threads count as well.
+    pub(super) fn seen_beside_others(&self) -> Option<Value> {
+        (!self.is_alone()).then(|| self.seen(Value::ZERO)).flatten()
+    }
+
+    /// Whether no other thread is known to count.
+    fn is_alone(&self) -> bool {
+        match self.counter {
             Counter::Unknown => true,
-            Counter::One(thread) => thread == me,
+            Counter::One(counter) => counter == thread::current().id(),
             Counter::Several => false,
-        };
-        Some(read.others + if is_alone { own } else { read.own })
+        }
     }
 
     pub(super) fn forget_read(&mut self) {

@@ -108,7 +108,12 @@ impl BarCore {
     /// `bar.n += 1` beside counting workers and threads loses nothing.
     pub(crate) fn set_n(&self, process: &'static Process, value: Value) {
         if let Some((closed, _)) = &mut lock(&self.state).closed {
-            *closed = value;
+            // Others may have counted between this thread's last read and the end.
+            let mut here = lock(&self.here);
+            let here = here.of(process);
+            let seen = here.seen_beside_others();
+            here.forget_read();
+            *closed = seen.map_or(value, |seen| *closed + (value - seen));
             return;
         }
         let now = self.look(process);
