@@ -248,8 +248,9 @@ impl BarEntry {
                 .is_ok()
     }
 
-    /// Notes one more opener's first desc: what all of them begin with is shown where they differ.
-    pub(crate) fn fold_desc(&self, text: &str, me: ProcessId, alive: &impl Liveness) {
+    /// Notes one more opener's first desc, or the next one of a worker: what all of them begin with is
+    /// shown where they differ.
+    pub fn fold_desc(&self, text: &str, me: ProcessId, alive: &impl Liveness) {
         let Some(common) = self.common_desc.get_string() else {
             return;
         };

@@ -316,13 +316,12 @@ impl Bar {
 
     fn set_desc(&self, py: Python<'_>, desc: Text) -> PyResult<()> {
         self.with_entry(py, |process, entry| {
+            let (me, alive) = (process.home.me, process.home.liveness());
             entry.add_traits(DESC_SET);
-            entry.set_desc(
-                &desc.0,
-                process.order(),
-                process.home.me,
-                &process.home.liveness(),
-            );
+            if process.home.role == Role::Worker {
+                entry.fold_desc(&desc.0, me, &alive);
+            }
+            entry.set_desc(&desc.0, process.order(), me, &alive);
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use mp_tqdm_counters::{
-    BY_WORKERS, BarId, BarView, Combined, Rank, RankShare, Reduction, Role, Value, combine,
+    BY_WORKERS, BarId, BarView, CellView, Combined, Rank, RankShare, Reduction, Value, combine,
 };
 use mp_tqdm_render::{Estimator, Number, Row, Style};
 
@@ -210,9 +210,12 @@ fn has_places(ranks: &[RankShare]) -> bool {
     first.is_some() && places.any(|place| place != first)
 }
 
-/// Whether the desc of a line is made from those of all openers, as they differ.
-pub(crate) fn has_several_descs(process: &Process, view: &BarView) -> bool {
-    view.other_descs > 0 && !view.has(DESC_SET) && process.home.role != Role::Worker
+/// Whether the desc of a line is made from those of all openers, as they differ. A rank that sets one
+/// later speaks for the line, several workers for themselves.
+pub(crate) fn has_several_descs(view: &BarView, cells: &[CellView]) -> bool {
+    let has_several = || cells.iter().filter(|cell| cell.opened).count() > 1;
+    let is_set = view.has(DESC_SET) && !(view.has(BY_WORKERS) && has_several());
+    view.other_descs > 0 && !is_set
 }
 
 /// The bar's desc: the one that was set, else what the first descs of all openers begin with, else
@@ -223,7 +226,7 @@ fn desc_of(process: &Process, group: &Group, ranks: &[RankShare]) -> String {
         return String::new();
     };
     let desc = entry.desc.get_string().unwrap_or_default();
-    if !has_several_descs(process, view) {
+    if !has_several_descs(view, &group.cells) {
         return desc;
     }
     let common = group
@@ -231,13 +234,24 @@ fn desc_of(process: &Process, group: &Group, ranks: &[RankShare]) -> String {
         .trim_end_matches(|c: char| !c.is_alphanumeric())
         .to_owned();
     if common.is_empty() {
-        let others = if view.has(BY_WORKERS) {
-            view.other_descs as usize
+        let others = if !view.has(BY_WORKERS) {
+            ranks
+                .iter()
+                .filter(|share| share.opened)
+                .count()
+                .saturating_sub(1)
+        } else if view.has(DESC_SET) {
+            group
+                .cells
+                .iter()
+                .filter(|cell| cell.opened)
+                .count()
+                .saturating_sub(1)
         } else {
-            let openers = ranks.iter().filter(|share| share.opened).count();
-            openers.saturating_sub(1)
+            view.other_descs as usize
         };
-        format!("{desc} +{others}")
+        // `set_description` puts a colon behind it.
+        format!("{} +{others}", desc.trim_end_matches([':', ' ']))
     } else {
         common
     }

@@ -1,6 +1,6 @@
 //! A bar's line as the whole job has it, for Python code that draws it or asks for its text.
 
-use mp_tqdm_counters::{BY_WORKERS, BarId};
+use mp_tqdm_counters::{BY_WORKERS, BarId, Role};
 use mp_tqdm_render::{LastText, Number, Row, monotonic};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -27,7 +27,7 @@ pub(crate) fn line(process: &'static Process, core: &BarCore, is_last: bool) -> 
         process.stage.shared().present_row(process, id, now_s)?
     };
     Some(Shown {
-        has_own_desc: !has_several_descs(process, &view),
+        has_own_desc: process.home.role == Role::Worker || !has_several_descs(&view, &[]),
         row,
     })
 }
