@@ -96,6 +96,11 @@ def prepare() -> None:
         pass
 
 
+def has_children() -> bool:
+    """Whether a process of these packages was started and not joined yet."""
+    return any(getattr(sys.modules.get(name), "_children", ()) for name in _PACKAGES)
+
+
 def _notice(module: ModuleType) -> None:
     """Has each `start` of the package's processes noticed, whatever they are started by."""
     start: Callable[[Any], None] = module.BaseProcess.start

@@ -105,6 +105,29 @@ def test_the_owner_ends_the_line_and_says_how_many_are_done(
         assert b"epoch" not in terminal.output()[written:]
 
 
+@pytest.mark.faults("F125")
+def test_ranks_that_counted_to_their_total_are_done_before_they_close(
+    program: Program, tmp_path: Path
+) -> None:
+    command = program("""
+        from mp_tqdm import mp_tqdm
+        from steps import rank, stop
+
+        bar = mp_tqdm(desc="epoch", total=8)
+        bar.update(8)
+        stop("counted")
+        if rank == 0:
+            bar.close()
+        stop("closed")
+        bar.close()
+    """)
+    with Terminal(columns=100) as terminal, Ranks(tmp_path, command, 3, terminal) as ranks:
+        ranks.pass_by("counted", "closed")
+        assert terminal.wait() == 0
+        assert re.match(r"epoch: 100%.* 8/8 \[.*3 ranks at ", terminal.lines()[-1]), terminal.text()
+        assert "done" not in terminal.text()
+
+
 def test_a_bar_that_the_owner_never_opened_appears_with_its_rank(
     program: Program, tmp_path: Path
 ) -> None:

@@ -241,6 +241,20 @@ impl Stage {
     }
 }
 
+/// Before a text for the terminal of that device number: the lines of workers that are gone end above it.
+pub(crate) fn end_lines_of_workers(py: Python<'_>, device: u64) {
+    let has_children = || {
+        let forks = py.import("mp_tqdm._forks");
+        let asked = forks.and_then(|forks| forks.call_method0("has_children")?.is_truthy());
+        asked.unwrap_or(true)
+    };
+    if draws_on(device)
+        && let Some(process) = hot::process()
+    {
+        process.stage.end_lines_of_workers(process, has_children);
+    }
+}
+
 /// Says that a text erased the lines on the terminal of that device number.
 pub(crate) fn printed(device: u64) {
     let Some(header) = header() else {

@@ -41,6 +41,8 @@ pub(crate) struct Picture {
     pub(crate) interval: Duration,
     /// Whether there is anything to watch.
     pub(crate) is_live: bool,
+    /// Whether a bar of workers is among that.
+    pub(crate) has_workers: bool,
 }
 
 /// What is remembered from frame to frame.
@@ -57,6 +59,8 @@ pub(crate) struct Scene {
     around: HashMap<BarId, BarId>,
     /// Set at the end of the process: bars that nobody has open are over at once.
     pub(crate) is_last: bool,
+    /// Set while no worker is there, nor a process that could become one: their bars are over at once.
+    pub(crate) are_workers_gone: bool,
     /// Set until the first look, where early workers left the segment: the bars that nobody has open
     /// have been over for long.
     was_left: bool,
@@ -123,6 +127,7 @@ impl Scene {
             if end == End::Over {
                 picture.over.extend(&group.ids);
             }
+            picture.has_workers |= end == End::Live && group.view.has(BY_WORKERS);
             let id = group.id_here(local);
             let style = self.style_of(process, local, id);
             if end == End::Hidden || !self.is_due(process, group, &style, now_s) {
@@ -189,7 +194,7 @@ impl Scene {
         let unfinished = line
             .ranks
             .iter()
-            .filter(|share| share.open && share.rank != mine)
+            .filter(|share| share.open && share.rank != mine && !is_through(share))
             .count();
         let mut rows = self.lines.rows_of(process, &group, &style, now_s);
         let reduction = reduction_of(group.view.traits, mine);
@@ -307,7 +312,8 @@ impl Scene {
             let since_s = *self.idle.entry(view.identity).or_insert(now_s);
             let around = self.around.get(&view.id);
             let around_ended = around.is_some_and(|id| tables.bars().has_ended(*id));
-            let may_go_on = !around_ended && !self.is_last && !self.was_left;
+            let are_gone = self.is_last || self.was_left || self.are_workers_gone;
+            let may_go_on = !around_ended && !are_gone;
             if may_go_on && now_s - since_s < SHARDS_LINGER_S {
                 return End::Live;
             }
@@ -386,6 +392,12 @@ impl Scene {
         let style = self.styles.entry(id);
         Arc::clone(style.or_insert_with(|| Arc::new(read().unwrap_or_default())))
     }
+}
+
+/// Whether a rank has counted to its total: nothing is missing but its `close()`.
+fn is_through(share: &RankShare) -> bool {
+    let n = share.n.as_f64();
+    share.total.is_some_and(|total| n >= total.as_f64())
 }
 
 /// Gives the place of a bar back that nobody has open any more.

@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     /// Bars that stood on the screen in the last frame.
     pub(crate) drawn: HashSet<BarId>,
     pub(crate) finished: Vec<(OutputId, Row)>,
+    /// Whether the last frame had a live line of workers.
+    pub(crate) has_workers: bool,
     /// The outermost bar of the last frame.
     pub(crate) first: Option<BarId>,
     pub(crate) default_output: Option<OutputId>,
@@ -77,6 +79,7 @@ impl Shared {
             closing: HashSet::new(),
             drawn: HashSet::new(),
             finished: Vec::new(),
+            has_workers: false,
             first: None,
             default_output: None,
             apart: HashSet::new(),

@@ -142,6 +142,24 @@ impl Stage {
         }
     }
 
+    /// Before this process prints: where its workers are gone their lines are over, and come before the
+    /// text. `has_children` knows of processes that may become workers.
+    pub(crate) fn end_lines_of_workers(
+        &self,
+        process: &Process,
+        has_children: impl FnOnce() -> bool,
+    ) {
+        let has_lines = self.try_shared().is_some_and(|shared| shared.has_workers);
+        let is_head = process.home.role != Role::Worker;
+        if !(is_head && has_lines) || process.has_workers() || has_children() {
+            return;
+        }
+        let mut shared = self.shared();
+        shared.scene.are_workers_gone = true;
+        self.look(process, &mut shared, monotonic().as_secs_f64());
+        shared.scene.are_workers_gone = false;
+    }
+
     /// Ends the thread; at exit.
     pub(crate) fn stop(&self) {
         if let Some(driver) = lock(&self.driver).take() {
@@ -195,7 +213,7 @@ impl Stage {
             .unwrap_or_else(|| self.look(process, &mut self.shared(), now_s))
     }
 
-    fn look(&self, process: &'static Process, shared: &mut Shared, now_s: f64) -> Wait {
+    fn look(&self, process: &Process, shared: &mut Shared, now_s: f64) -> Wait {
         let now_ms = milliseconds(now_s);
         let owns = shared.owns(process, now_ms);
         if owns {
@@ -215,6 +233,7 @@ impl Stage {
             } = shared;
             scene.look(process, local, closing, owns, now_s)
         };
+        shared.has_workers = picture.has_workers;
         let mut outputs: Vec<(OutputId, Vec<Row>)> = Vec::new();
         let finished = std::mem::take(&mut shared.finished);
         shared.first = picture.rows.first().map(|(id, _, _)| *id);

@@ -94,10 +94,14 @@ impl Stalls {
         (row.rate, row.remaining_s) = (Some(0.0), None);
     }
 
-    /// For how long none of these rows has moved; that begins anew. `None` where none is drawn.
+    /// For how long none of these rows has moved; that begins anew. `None` where none is drawn. The last
+    /// count came between two looks: from the former on, so that nothing of a pause is left in.
     pub(crate) fn rest(&mut self, is_meant: impl Fn(u64) -> bool, now_s: f64) -> Option<f64> {
         let meant = self.0.iter_mut().filter(|(id, _)| is_meant(**id));
-        let rests = meant.map(|(_, pace)| now_s - std::mem::replace(&mut pace.moved_s, now_s));
+        let rests = meant.map(|(_, pace)| {
+            pace.moved_s = now_s;
+            now_s - std::mem::replace(&mut pace.before_s, now_s)
+        });
         rests.reduce(f64::min)
     }
 
@@ -193,5 +197,16 @@ mod tests {
         assert_eq!(notes(&[1, 3], 5), []);
         assert_eq!(notes(&[1], 500), []);
         assert_eq!(notes(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 500), []);
+    }
+
+    #[test]
+    fn a_rest_begins_at_the_look_before_the_last_count_was_seen() {
+        let mut stalls = Stalls::default();
+        let style = Arc::new(Style::default());
+        for (now_s, n) in [(0.0, 0_i64), (1.0, 0), (2.0, 3), (3.0, 3)] {
+            stalls.look(&Row::new(1, n.into(), 0.0, Arc::clone(&style)), 1, now_s);
+        }
+        assert_eq!(stalls.rest(|_| true, 9.0), Some(8.0));
+        assert_eq!(stalls.rest(|_| true, 9.5), Some(0.5));
     }
 }
