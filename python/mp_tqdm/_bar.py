@@ -291,6 +291,12 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         """Says that the line ended far from its total, and how it would have met it."""
         import warnings
 
+        if reduction == "nothing":
+            if sys.meta_path is not None:  # else the interpreter ends, and imports nothing any more
+                from mp_tqdm import _lost
+
+                _lost.name_below(self)
+            return
         warnings.warn(
             f"the bar {self.desc.rstrip(': ') or 'without desc'!r} ended far from its total "
             f"{self.total}; combined with reduce={reduction!r} it would have met it. Pass that, or "

@@ -6,9 +6,13 @@ import contextlib
 import os
 import sys
 
-from mp_tqdm import _core, _job, _streams
+from mp_tqdm import _core, _job, _proc, _streams
 from mp_tqdm._aside import Aside
 from mp_tqdm._errors import TqdmWarning
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def name() -> None:
@@ -25,6 +29,43 @@ def name() -> None:
         return
     with contextlib.suppress(Exception):  # a stream that cannot be written to must not matter
         _warn(in_words(items, processes))
+
+
+def name_below(bar: Any) -> None:
+    """Warns where processes below this one reported, but as jobs of their own.
+
+    They are no children that are known to belong here: tasks of Ray, or plain subprocesses. Asked
+    when a bar closed to which nothing was counted, as long as these processes live.
+    """
+    from mp_tqdm import _doctor_jobs
+
+    items: float = 0
+    processes = 0
+    for job in _doctor_jobs.running(os.environ):
+        alive = [process["pid"] for process in job["processes"] if process["is_alive"]]
+        if job["lost_items"] and any(map(_is_below, alive)) and os.getpid() not in alive:
+            items += job["lost_items"]
+            processes += job["lost_processes"]
+    if processes:
+        import warnings
+
+        warnings.warn(
+            f"nothing was counted in {bar.desc.rstrip(': ') or 'this bar'!r}, but "
+            f"{_amount(items, processes)} below this one, as jobs of their own. Start them with "
+            "the variables of session_env(); for Ray: "
+            "ray.init(runtime_env={'env_vars': session_env()}).",
+            TqdmWarning,
+            stacklevel=4,
+        )
+
+
+def _is_below(pid: int) -> bool:
+    """Whether this process is among those that a process comes from."""
+    for _ in range(_proc.DEEPEST_CHAIN):
+        if pid in (0, os.getpid()):
+            break
+        pid = _proc.status(pid)[0]
+    return pid != 0
 
 
 def _warn(text: str) -> None:
@@ -60,10 +101,14 @@ def _warn(text: str) -> None:
 
 def in_words(items: float, processes: int) -> str:
     """What was lost, and how not to lose it."""
+    return (
+        f"{_amount(items, processes)} found no open bar and were dropped. Open the bar, without an "
+        "iterable, before work is handed out, and close it when all of it is done."
+    )
+
+
+def _amount(items: float, processes: int) -> str:
     what = f"{items:,} item" if isinstance(items, int) else f"{items:,g} item"
     what += "" if items == 1 else "s"
     who = "1 process" if processes == 1 else f"{processes:,} processes"
-    return (
-        f"{what} reported by {who} found no open bar and were dropped. Open the bar, without an "
-        "iterable, before work is handed out, and close it when all of it is done."
-    )
+    return f"{what} reported by {who}"

@@ -80,9 +80,7 @@ def test_a_line_of_workers_has_what_their_descs_have_in_common(
     numbers = f"| {3 * len(descs)}/{10 * len(descs)} ["
     starts = tuple(shown.format(desc) for desc in descs)
     terminal.wait_for(
-        lambda screen: any(
-            numbers in line and line.startswith(starts) for line in screen.visible()
-        )
+        lambda screen: any(numbers in line and line.startswith(starts) for line in screen.visible())
     )
     (tmp_path / "go").touch()
     assert terminal.wait() == 0, terminal.text()

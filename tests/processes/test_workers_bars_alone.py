@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from support.terminal import Terminal
 
-pytestmark = pytest.mark.faults("F114")
+pytestmark = [pytest.mark.faults("F114"), pytest.mark.faults("F110")]
 
 # The workers work until the file `go` is there: a line that is seen before is seen live.
 WORKERS = """
-    import multiprocessing, os, subprocess, sys, time
+    import ctypes, multiprocessing, os, subprocess, sys, time
     from mp_tqdm import mp_tqdm, session_env
 
     way, before, place = sys.argv[1:]
@@ -40,12 +40,15 @@ WORKERS = """
         worker.start()
         return worker.join
 
-    def forked():
-        child = os.fork()
+    def forked(fork=os.fork):
+        child = fork()
         if not child:
             work()
             os._exit(0)
         return lambda: os.waitpid(child, 0)
+
+    def unnoticed():
+        return forked(ctypes.PyDLL(None).fork)
 
     def program():
         command = [sys.executable, __file__, "worker", "none", place]
@@ -70,7 +73,8 @@ WORKERS = """
 
             Parallel(n_jobs=2)(delayed(work)(number) for number in range(2))
         else:
-            two({"os.fork": forked, "session": program}.get(way, process))
+            starts = {"os.fork": forked, "unnoticed": unnoticed, "session": program}
+            two(starts.get(way, process))
 
     if __name__ == "__main__":
         main()
@@ -82,6 +86,8 @@ CASES = [
     *((way, "disabled") for way in ("fork", "spawn", "os.fork", "session")),
     *((way, "idle") for way in ("fork", "spawn", "os.fork", "session")),
     *((way, "none") for way in ("fork", "spawn", "os.fork", "session")),
+    # One of the workers draws.
+    *(("unnoticed", before) for before in ("idle", "none")),
 ]
 
 

@@ -123,6 +123,12 @@ fn nanoseconds(seconds: f64) -> i64 {
     (seconds * 1e9) as i64
 }
 
+/// Whether nothing came to a bar that was open for so long that somebody should have reported.
+fn waited_in_vain(shares: &[Share]) -> bool {
+    let is_long = shares.iter().any(|share| share.elapsed_s >= 0.1);
+    is_long && shares.iter().all(|share| share.done.as_f64() == 0.0)
+}
+
 /// A constructor that was interrupted leaves nobody who could close the bar.
 impl Drop for Bar {
     fn drop(&mut self) {
@@ -436,7 +442,8 @@ impl Bar {
 
     /// Ends the bar: its last line is drawn, waiting at most 50 ms for it, and nothing counts here any
     /// more. `leave`: keep that line, or (`None`) keep it if it is the outermost. Returns the reduction
-    /// that would have fitted better, where the end says so.
+    /// that would have fitted better, where the end says so, or "nothing" where a bar without an iterable
+    /// waited for a tenth of a second or more, and nothing was counted.
     fn close(&self, py: Python<'_>, leave: Option<bool>) -> PyResult<Option<&'static str>> {
         let (core, process) = (self.core(), process(py)?);
         if core.is_closed() {
@@ -449,15 +456,19 @@ impl Bar {
                 Farewell::bid(process, &core, spec.traits, leave, self.has_failed())
             })
         });
-        py.detach(|| {
+        let waited = py.detach(|| {
             let shares = shares(process, &core);
+            let is_counter =
+                spec.is_some_and(|spec| spec.traits & (REPORTABLE | APART) == REPORTABLE);
+            let waited = is_counter && core.total().is_some() && waited_in_vain(&shares);
             *lock(&self.last) = Some(Last { shares, text });
             depart(process, &core);
             if farewell.is_drawn {
                 process.stage.flush(process);
             }
+            waited
         });
-        Ok(farewell.reduction)
+        Ok(farewell.reduction.or(waited.then_some("nothing")))
     }
 
     /// Starts the bar's next number: the present one vanishes without a last line.
