@@ -86,12 +86,17 @@ class Painter:
         self._seconds(seconds)
 
     def others_counted(self, bar: Any) -> bool:
-        """Whether other processes counted since this was asked last."""
+        """Whether other processes, or reports of threads, counted since this was asked last."""
         line = bar._native.line()
-        others = bar.n - bar.n_own if line is None else line
+        is_reported = line is None and bar.iterable is None
+        others = line
+        if line is None:
+            others = bar.n if is_reported else bar.n - bar.n_own
         has_moved = others != self._others
         self._others = others
-        return bool(has_moved)
+        # What an `update` drew already is no news.
+        is_drawn = is_reported and others == bar.last_print_n
+        return bool(has_moved) and not is_drawn
 
     def guess_miniters(self, bar: Any, items: float, seconds: float) -> None:
         """Guesses how many items the next interval brings."""

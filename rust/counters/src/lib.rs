@@ -12,6 +12,7 @@ mod bar;
 mod bars;
 mod cell;
 mod cells;
+mod children;
 mod combine;
 mod descriptor;
 mod error;
@@ -41,6 +42,7 @@ pub use bar::{
 pub use bars::{Bars, Joined};
 pub use cell::{Cell, CellView, OWN_LINE};
 pub use cells::{Cells, Claimed};
+pub use children::has_children;
 pub use combine::{Combined, RankShare, Reduction, combine};
 pub use descriptor::move_up;
 pub use error::Error;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use mp_tqdm_counters::sync::{AtomicU32, Ordering};
-use mp_tqdm_counters::{BY_WORKERS, BarState, BarView, Home, Role};
+use mp_tqdm_counters::{BY_WORKERS, BarState, BarView, Home, Role, has_children};
 use mp_tqdm_render::{Driver, OutputId, Row, Wait, monotonic};
 
 use crate::bar::FRAMES;
@@ -27,7 +27,7 @@ const FRAME: Duration = Duration::from_millis(100);
 const WATCH: Duration = Duration::from_secs(1);
 /// How often it looks while there is no owner, or workers may open bars: those are seen within a second.
 const WATCH_CLOSELY: Duration = Duration::from_millis(250);
-/// For how long workers are awaited, which may import much before they open a bar. Who comes later than
+/// For how long children are awaited, which may import much before they open a bar. Who comes later than
 /// that draws itself.
 const EXPECTED_S: f64 = 60.0;
 /// After so many looks that found nothing to draw, the thread ends.
@@ -290,7 +290,7 @@ impl Stage {
     fn watch(&self, process: &Process, shared: &mut Shared, now_s: f64) -> Wait {
         let has_bars = || process.home.tables.bars().views().next().is_some();
         let expects = process.home.role != Role::Worker
-            && (now_s < shared.expected_until_s || process.has_workers());
+            && (now_s < shared.expected_until_s && has_children() || process.has_workers());
         shared.idle_looks = if expects || has_bars() {
             0
         } else {
