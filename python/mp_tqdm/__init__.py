@@ -120,7 +120,7 @@ def _end_for_workers() -> None:
 
     identity = _job.who()
     if identity.role != "worker" and _job.segment(identity.job) is not None:
-        _job.attach(follows_workers=True)
+        _core.join(follows_workers=True)
 
 
 if "MP_TQDM_PATCH" in os.environ:

@@ -213,9 +213,7 @@ def _join() -> None:
     process = sys.modules.get("multiprocessing.process")
     if _core.is_attached() or process is None or process.parent_process() is None:
         return
-    from mp_tqdm import _job
-
     try:
-        _job.attach()
+        _core.join()
     except RuntimeError:
         return  # there is no memory for counters: the text is written as it is

@@ -53,6 +53,7 @@ __all__ = [
     "is_attached",
     "is_plain_template",
     "iterate",
+    "join",
     "lost_reports",
     "note_pass",
     "observe",
@@ -395,7 +396,7 @@ def attach(
     interactive: bool = False,
     inherit: bool = False,
     first: tuple[int, int] | None = None,
-) -> int | tuple[int, int, str, list[str], tuple[int | float, int]]:
+) -> int | tuple[tuple[int, int, str], list[str], tuple[int | float, int]] | None:
     """Attaches this process to a job. Done once in a process, by `mp_tqdm._job.attach`.
 
     Args:
@@ -415,13 +416,24 @@ def attach(
             that came before it: no other job sweeps the segment while that one lives.
 
     Returns:
-        Slot, incarnation, the segment's path (or "memfd" or "private"), why better places were
-        refused, and what was lost, by how many processes, in a leftover that this process replaced;
-        or the id of the process that counts as this rank already.
+        Slot, incarnation and the segment's path (or "memfd" or "private"), which are `_job._place`
+        by then; why better places were refused; and what was lost, by how many processes, in a
+        leftover that this process replaced. Or the id of the process that counts as this rank
+        already. `None` where this process is attached by now, or the call is not below `join`.
 
     Raises:
         ValueError: An unknown role.
         RuntimeError: There is not even private memory.
+    """
+
+def join(*, follows_workers: bool = False) -> None:
+    """Attaches this process, as `mp_tqdm._job.attach` says, unless that is done.
+
+    One thread does it, the others wait until it is through, at most a second.
+
+    Raises:
+        RuntimeError: There is no place in a job. (What counts attaches by itself, and counts alone
+            then.)
     """
 
 def is_attached() -> bool:

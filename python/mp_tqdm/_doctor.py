@@ -63,13 +63,12 @@ def _attach() -> tuple[Identity, str]:
     """Who this process is, and what went wrong on the way; the page says what a warning would."""
     import warnings
 
-    if not _core.is_attached():
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                _job.attach()
-        except RuntimeError as error:
-            return _job.who(), str(error)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _core.join()
+    except RuntimeError as error:
+        return _job.who(), str(error)
     return _job._identity or _job.who(), ""  # noqa: SLF001 - our own
 
 

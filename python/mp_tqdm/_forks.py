@@ -1,4 +1,4 @@
-"""Remembers the forks that made a process, and notices the processes that it starts.
+"""Does what a fork needs, remembers those that made a process, and notices what it starts.
 
 From the import of the package on. Whoever starts workers is in the job before they are, looks for
 the bars that they open, and prints above them.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import get_ident
 
 from mp_tqdm import _core
 
@@ -50,7 +51,37 @@ def _note_child() -> None:
         prepare()
 
 
+def _forget_half_imports() -> None:
+    """What another thread was importing stays half made in the child, and locked for ever."""
+    locks = getattr(sys.modules.get("_frozen_importlib"), "_module_locks", {})
+    for name, reference in list(locks.items()):
+        if name.partition(".")[0] != "mp_tqdm" and name not in _LATER:
+            continue
+        if getattr(reference(), "owner", None) == get_ident():
+            continue
+        locks.pop(name, None)
+        if getattr(getattr(sys.modules.get(name), "__spec__", None), "_initializing", False):
+            del sys.modules[name]
+
+
+# Of the standard library, what the package imports when it is first needed.
+_LATER = ("_blake2", "collections", "difflib", "hashlib", "itertools", "numbers", "warnings")
+# CPython 3.13 counts the threads after these hooks and warns of any: there the renderer comes back
+# right behind the fork. No function in Python may stand between: the running frame has to be the
+# one that forks.
+_resume = _core.after_fork_in_parent
+if sys.version_info >= (3, 13) and sys.version_info < (3, 14):
+    import functools
+
+    _resume = functools.partial(_core.after_fork_in_parent, later=True)
+
 os.register_at_fork(after_in_parent=_note_child, after_in_child=note_fork)
+os.register_at_fork(
+    before=_core.before_fork,
+    after_in_parent=_resume,
+    after_in_child=_core.after_fork_in_child,
+)
+os.register_at_fork(after_in_child=_forget_half_imports)
 
 
 def packages() -> list[tuple[Any, Any]]:
@@ -86,9 +117,7 @@ def prepare() -> None:
         if not _core.is_attached():
             if makers or any(maker for _, maker in packages()):
                 return
-            from mp_tqdm import _job
-
-            _job.attach()
+            _core.join()
         from mp_tqdm import _redirect
 
         _redirect.begin_worker()

@@ -16,37 +16,46 @@ if TYPE_CHECKING:
     from mp_tqdm._identity import Facts, Published
 
 # As whom and where this process attached, for the doctor and for `session_env`: slot, incarnation,
-# and the segment's path, "memfd" or "private"; and why better places were refused.
+# and the segment's path, "memfd" or "private" (set by `_core.attach`); and why better places were
+# refused.
 _identity: _env.Identity | None = None
 _place: tuple[int, int, str] | None = None
 _refusals: list[str] = []
 
 
-def attach(*, follows_workers: bool = False) -> None:
-    """Attaches this process; called by the native module when something is counted first.
+def attach(follows_workers: bool) -> list[str]:
+    """Attaches this process; called by `_core.join` alone, for one thread at a time.
 
     Who belongs together is decided by `_env`. A process that finds its local rank taken by
     somebody else is no part of that job (a plain subprocess inherits the launcher's variables): it
     is a job of its own.
 
+    Signal handlers run meanwhile, and may attach this process themselves: then nothing is left to
+    be done here.
+
     Args:
         follows_workers: Whether to go on in what workers left that are gone, also where they did
             not note this process as the first of their program.
+
+    Returns:
+        What the user has to be warned of.
     """
     found, facts = _look()
-    _warn_of_others(found)
+    warnings = [_TWO_JOBS] if len(_begun(found)) > 1 else []
     first = _awaited(found, facts)
+    global _identity, _refusals  # noqa: PLW0603 - of this process
+    _identity = found  # beforehand, as `_place`
     answer = _enter(found, first, follows_workers)
     if isinstance(answer, int):
-        found = _env.fall_back(found)
+        _identity = found = _env.fall_back(found)
         answer = _enter(found, first, follows_workers)
+    if answer is None:
+        return []
     if isinstance(answer, int):
         message = f"local rank {found.rank} is counted by process {answer} already"
         raise RuntimeError(message)  # noqa: TRY004 - an int is the answer "taken"
-    slot, incarnation, where, refused, lost = answer
+    (slot, incarnation, where), _refusals, lost = answer
     _env.publish(os.environ, found, slot, incarnation)
-    global _identity, _place, _refusals
-    _identity, _place, _refusals = found, (slot, incarnation, where), refused
     if found.role == "worker":
         # It prints beside the bars of others, and may never open one.
         _redirect.begin_worker()
@@ -56,16 +65,21 @@ def attach(*, follows_workers: bool = False) -> None:
     if lost[0] and found.rule != "environment":
         _core.add_lost(*lost)
     if where in ("memfd", "private"):
+        reach = "fork children of this process" if where == "memfd" else "this process"
+        warnings.append(
+            f"mp_tqdm found no place for shared memory ({'; '.join(_refusals)}). Counting works, "
+            f"but a line shows {reach} only. Make /dev/shm writable, or set TMPDIR to a local "
+            "directory."
+        )
+    return warnings
+
+
+def warn(texts: list[str]) -> None:
+    """Warns of what `attach` returned, in the name of who counted first."""
+    for text in texts:
         import warnings
 
-        reach = "fork children of this process" if where == "memfd" else "this process"
-        warnings.warn(
-            f"mp_tqdm found no place for shared memory ({'; '.join(refused)}). Counting works, "
-            f"but a line shows {reach} only. Make /dev/shm writable, or set TMPDIR to a local "
-            "directory.",
-            TqdmWarning,
-            stacklevel=2,
-        )
+        warnings.warn(text, TqdmWarning, stacklevel=2)
 
 
 def who() -> _env.Identity:
@@ -97,18 +111,11 @@ def _begun(found: _env.Identity) -> list[str]:
     return [job for job in (found.job, *found.elsewhere) if segment(job) is not None]
 
 
-def _warn_of_others(found: _env.Identity) -> None:
-    """Says what is not counted where workers of both packages came before their program."""
-    if len(_begun(found)) > 1:
-        import warnings
-
-        warnings.warn(
-            "mp_tqdm: workers of multiprocessing and of multiprocess counted before this process "
-            "opened its first bar, and are two jobs. Only the former count here. Open a bar before "
-            "the workers start.",
-            TqdmWarning,
-            stacklevel=3,
-        )
+_TWO_JOBS = (
+    "mp_tqdm: workers of multiprocessing and of multiprocess counted before this process opened "
+    "its first bar, and are two jobs. Only the former count here. Open a bar before the workers "
+    "start."
+)
 
 
 def segment(job: str) -> str | None:
@@ -137,7 +144,7 @@ def _is_there(giver: Published) -> bool:
 
 def _enter(
     identity: _env.Identity, first: tuple[int, int] | None, follows_workers: bool
-) -> int | tuple[int, int, str, list[str], tuple[float, int]]:
+) -> int | tuple[tuple[int, int, str], list[str], tuple[float, int]] | None:
     job = job_hash(identity.job)
     inherited = _core.inherited()
     parent = identity.parent
@@ -186,19 +193,3 @@ def directories(environ: Mapping[str, str]) -> list[str]:
     found = ["/dev/shm"]  # noqa: S108 - the point is that all processes of the job find it
     found += [environ[name] for name in ("XDG_RUNTIME_DIR", "TMPDIR") if environ.get(name)]
     return found
-
-
-# CPython 3.13 counts the threads after these hooks and warns of any: there the renderer comes back
-# right behind the fork. No function in Python may stand between: the running frame has to be the
-# one that forks.
-_resume = _core.after_fork_in_parent
-if sys.version_info >= (3, 13) and sys.version_info < (3, 14):
-    import functools
-
-    _resume = functools.partial(_core.after_fork_in_parent, later=True)
-
-os.register_at_fork(
-    before=_core.before_fork,
-    after_in_parent=_resume,
-    after_in_child=_core.after_fork_in_child,
-)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-from threading import Event, Thread, current_thread
+from threading import Event, Lock, Thread, current_thread
 from time import sleep, time
 
 from mp_tqdm._aside import for_drawing
@@ -116,6 +116,20 @@ def attend(tqdm_cls: Any) -> None:
     monitor = tqdm_cls.monitor
     if not tqdm_cls.monitor_interval or (monitor is not None and monitor.report()):
         return
+    if not _starting.acquire(blocking=False):
+        return  # another thread is at it, or what this one interrupted
+    try:
+        monitor = tqdm_cls.monitor
+        if monitor is None or not monitor.report():
+            _start(tqdm_cls)
+    finally:
+        _starting.release()
+
+
+_starting = Lock()
+
+
+def _start(tqdm_cls: Any) -> None:
     try:
         tqdm_cls.monitor = TMonitor(tqdm_cls, min(_INTERVAL_S, tqdm_cls.monitor_interval))
     except RuntimeError as error:
@@ -163,6 +177,8 @@ def resume() -> None:
 
 
 def _after_fork_in_child() -> None:
+    global _starting  # noqa: PLW0603 - the thread that held it may not be here
+    _starting = Lock()
     _bar_class().monitor = None
 
 

@@ -10,11 +10,10 @@ from mp_tqdm import _core, _env, _job
 
 def variables() -> dict[str, str]:
     """What `mp_tqdm.session_env` returns."""
-    if not _core.is_attached():
-        try:
-            _job.attach()
-        except RuntimeError:  # no job to be had: the subprocess counts for itself, as this one does
-            return {}
+    try:
+        _core.join()
+    except RuntimeError:  # no job to be had: the subprocess counts for itself, as this one does
+        return {}
     from mp_tqdm import _redirect
 
     _redirect.begin_worker()

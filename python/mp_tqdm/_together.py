@@ -60,6 +60,9 @@ def free_position(instances: Instances) -> int:
     return min(set(range(len(taken) + 1)) - taken)
 
 
+_first_locks: dict[type, WriteLock] = {}
+
+
 class Together:
     """The class methods of tqdm."""
 
@@ -108,7 +111,8 @@ class Together:
         to others it can be handed as an argument: `Pool(initializer=mp_tqdm.set_lock, ...)`.
         """
         if not hasattr(cls, "_lock"):
-            cls._lock = WriteLock()
+            # Of threads that come here together each makes one, and all take the first.
+            cls._lock = _first_locks.setdefault(cls, WriteLock())
         return cls._lock
 
     @classmethod

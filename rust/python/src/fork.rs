@@ -7,21 +7,27 @@ use mp_tqdm_counters::Role;
 use pyo3::prelude::*;
 
 use crate::process::lock;
-use crate::{entries, hot, unfinished};
+use crate::{entries, hot, joining, unfinished};
 
-/// Before a fork: none of the threads may live in the child.
+/// Before a fork: none of the threads may live in the child. Where another thread attaches this process
+/// just now, the child would not be told of its job: that is waited for.
 #[pyfunction]
-pub(crate) fn before_fork(py: Python<'_>) {
+pub(crate) fn before_fork(py: Python<'_>) -> PyResult<()> {
+    let waited = joining::wait(py);
     unfinished::before_fork();
     if let Some(process) = hot::process() {
         py.detach(|| process.stage.before_fork());
     }
+    waited
 }
 
 /// After a fork, in the parent: draws again; `later`: once `os.fork` has returned.
 #[pyfunction]
 #[pyo3(signature = (later=false))]
 pub(crate) fn after_fork_in_parent(py: Python<'_>, later: bool) {
+    if hot::process().is_none() {
+        return;
+    }
     if !later || !is_main_thread() {
         return resume(py);
     }

@@ -12,6 +12,7 @@ mod handle;
 mod held;
 mod hot;
 mod interrupt;
+mod joining;
 mod line;
 mod note;
 mod number;
@@ -56,7 +57,7 @@ mod _core {
     use super::observe::observe;
     #[pymodule_export]
     use super::process::{
-        add_lost, attach, hold, inherited, is_attached, lost_reports, note_pass, unhold,
+        add_lost, attach, hold, inherited, is_attached, join, lost_reports, note_pass, unhold,
     };
     #[pymodule_export]
     use super::stream::AboveBars;

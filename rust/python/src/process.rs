@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 
 use crate::held::Held;
 use crate::interrupt::is_interrupt;
+use crate::joining::{self, Turn};
 use crate::outputs::{Log, Manner, Stream, word_of};
 use crate::stage::Stage;
 use crate::{entries, hot, number, unfinished};
@@ -174,17 +175,17 @@ impl Process {
 ///
 /// An interrupt that came meanwhile; the next call goes on.
 pub(crate) fn attached(py: Python<'_>) -> PyResult<Option<&'static Process>> {
-    if let Some(process) = hot::process() {
+    if let Some(process) = hot::process()
+        && !joining::is_under_way()
+    {
         return Ok(Some(process));
     }
-    let asked = py
-        .import("mp_tqdm._job")
-        .and_then(|job| job.call_method0("attach"));
-    match asked {
+    match join(py, false) {
         Err(error) if is_interrupt(py, &error) => return Err(error),
         Err(error) => error.write_unraisable(py, None),
-        Ok(_) => {}
+        Ok(()) => {}
     }
+    // No Python code runs from this look on.
     Ok(hot::process().or_else(|| {
         let pid = std::process::id();
         let alone = Application {
@@ -201,8 +202,7 @@ pub(crate) fn attached(py: Python<'_>) -> PyResult<Option<&'static Process>> {
             node: 0,
             nodes: 1,
         };
-        settle(Home::attach(&alone).ok()?, world, None, PLAIN);
-        hot::process()
+        Some(settle(Home::attach(&alone).ok()?, world, None, PLAIN))
     }))
 }
 
@@ -221,7 +221,29 @@ fn note_output(home: &Home, stream: Option<Stream>) -> bool {
     }
 }
 
-fn settle(home: Home, world: World, stream: Option<Stream>, manner: Manner) {
+/// Attaches this process, unless that is done: in one step, whoever else wants to meanwhile.
+#[pyfunction]
+#[pyo3(signature = (*, follows_workers=false))]
+pub(crate) fn join(py: Python<'_>, follows_workers: bool) -> PyResult<()> {
+    // This comes before the turn and the warnings behind it: both may run the program's own code.
+    let job = py.import("mp_tqdm._job")?;
+    loop {
+        joining::wait(py)?;
+        if hot::process().is_some() {
+            return Ok(());
+        }
+        let turn = Turn::take();
+        let warnings = job.call_method1("attach", (follows_workers,));
+        let was_mine = joining::is_mine();
+        drop(turn);
+        job.call_method1("warn", (warnings?,))?;
+        if was_mine {
+            return Ok(());
+        }
+    }
+}
+
+fn settle(home: Home, world: World, stream: Option<Stream>, manner: Manner) -> &'static Process {
     let lost: &'static Cell = Box::leak(Box::new(Cell::new()));
     let is_on_output = note_output(&home, stream);
     let stage = Stage::new(&home, stream, manner);
@@ -244,6 +266,7 @@ fn settle(home: Home, world: World, stream: Option<Stream>, manner: Manner) {
         .store(world.local_world, Ordering::Relaxed);
     LAST.store(std::ptr::from_ref(process).cast_mut(), Ordering::Release);
     hot::set_process(process);
+    process
 }
 
 /// At import: the report entry, and what has to happen at exit.
@@ -288,8 +311,8 @@ pub(crate) fn inherited() -> Option<(u16, u32, u16, u64)> {
     Some((home.me.slot.0, home.me.incarnation.0, home.rank.0, home.job))
 }
 
-/// Attaches this process to a job: `(slot, incarnation, where, refusals)`, or the id of the process
-/// that holds the rank already.
+/// Attaches this process to a job: `(place, refusals, dropped)`, or the id of the process that holds
+/// the rank already, or `None` where that is done, or no longer this thread's to do.
 #[pyfunction]
 #[pyo3(signature = (job, role, rank, *, parent=None, directories, world, stream=None, log="lines", colours=true, interactive=false, inherit=false, first=None))]
 #[expect(
@@ -339,6 +362,10 @@ pub(crate) fn attach(
         pid: std::process::id(),
         directories,
     };
+    // From here until the process is attached no Python code runs, and no other thread.
+    if hot::process().is_some() || !joining::is_mine() {
+        return Ok(py.None());
+    }
     let forked_from = hot::process_at(&LAST).filter(|_| inherit);
     let home = match forked_from.map(|from| from.home.attach_inherited(&application)) {
         Some(Ok(home)) => Ok(home),
@@ -357,6 +384,19 @@ pub(crate) fn attach(
     if let Some((pid, start)) = first {
         home.await_first(pid, start);
     }
+    let (local_world, world, node, nodes) = world;
+    let world = World {
+        local_world,
+        world,
+        node,
+        nodes,
+    };
+    let manner = Manner {
+        log,
+        has_colours: colours,
+        has_prompts: interactive,
+    };
+    let home = &settle(home, world, stream, manner).home;
     let place = match &home.rung {
         Rung::File(path) => path.display().to_string(),
         Rung::Memfd => "memfd".to_owned(),
@@ -371,29 +411,10 @@ pub(crate) fn attach(
         number::to_python(py, home.dropped.items)?,
         home.dropped.processes,
     );
-    let answer = (
-        home.me.slot.0,
-        home.me.incarnation.0,
-        place,
-        refusals,
-        dropped,
-    );
-    let (local_world, world, node, nodes) = world;
-    settle(
-        home,
-        World {
-            local_world,
-            world,
-            node,
-            nodes,
-        },
-        stream,
-        Manner {
-            log,
-            has_colours: colours,
-            has_prompts: interactive,
-        },
-    );
+    let place = (home.me.slot.0, home.me.incarnation.0, place);
+    // Here, since a signal handler may ask for it as soon as Python code goes on.
+    py.import("mp_tqdm._job")?.setattr("_place", &place)?;
+    let answer = (place, refusals, dropped);
     Ok(answer.into_pyobject(py)?.into_any().unbind())
 }
 
