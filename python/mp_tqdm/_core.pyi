@@ -52,6 +52,7 @@ __all__ = [
     "inherited",
     "is_attached",
     "is_plain_template",
+    "is_read",
     "iterate",
     "join",
     "lost_reports",
@@ -475,6 +476,9 @@ def observe(path: str) -> _Job | str:
 
 def hold() -> None:
     """Takes the lines off this process's terminals and draws none until `unhold`, at most 1 s."""
+
+def is_read() -> bool:
+    """Whether the terminals and files of this process took all that was drawn there."""
 
 def unhold() -> None:
     """Draws again after `hold`."""

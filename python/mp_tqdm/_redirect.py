@@ -19,6 +19,7 @@ import io
 import os
 import sys
 
+from mp_tqdm import _core
 from mp_tqdm._core import AboveBars
 
 TYPE_CHECKING = False
@@ -68,8 +69,14 @@ def _begin(key: int) -> None:
 
 
 def end(bar: Any) -> None:
-    """Takes note of a bar's end; with the last one the streams are as they were."""
+    """Takes note of a bar's end; with the last one the streams are as they were.
+
+    Unless the terminal has not taken its last line so far, as its user stopped it: then the bar
+    stands there still.
+    """
     _open.discard(id(bar))
+    if not _core.is_read():
+        return
     while _streams and not _open:
         stream = _streams.pop()
         # Somebody may have replaced it once more: then it is his to put back.

@@ -226,6 +226,9 @@ pub(crate) fn around(device: u64, is_whole: bool) -> Option<Around> {
 impl Stage {
     /// Of the process that draws the lines.
     fn around(&self, process: &Process, device: u64, is_whole: bool) -> Option<Around> {
+        if !process.home.tables.ownership().is_owner(process.home.me) {
+            return None;
+        }
         let mut shared = self.try_shared()?;
         let (output, _) = shared.shown.filter(|(_, of)| *of == device)?;
         let now_s = monotonic().as_secs_f64();

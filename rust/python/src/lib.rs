@@ -57,7 +57,8 @@ mod _core {
     use super::observe::observe;
     #[pymodule_export]
     use super::process::{
-        add_lost, attach, hold, inherited, is_attached, join, lost_reports, note_pass, unhold,
+        add_lost, attach, hold, inherited, is_attached, is_read, join, lost_reports, note_pass,
+        unhold,
     };
     #[pymodule_export]
     use super::stream::AboveBars;

@@ -469,3 +469,9 @@ pub(crate) fn unhold(py: Python<'_>) {
         py.detach(|| process.stage.unhold());
     }
 }
+
+/// Whether the terminals and files of this process took all that was drawn there.
+#[pyfunction]
+pub(crate) fn is_read() -> bool {
+    hot::process().is_none_or(|process| process.stage.is_read())
+}

@@ -133,11 +133,13 @@ impl Stage {
 
     /// At exit: the lines of workers that nobody has open any more get their last state (they would
     /// have waited for the next task), and so do bars of other ranks that ended since the last frame.
+    /// What a terminal has not taken so far is tried once more: it may be read by now.
     pub(crate) fn finish(&self, process: &'static Process) {
         let bars = process.home.tables.bars();
         let waits = |view: BarView| view.has(BY_WORKERS) || view.state == BarState::Ended;
-        if process.home.role != Role::Worker && bars.views().any(waits) {
-            self.shared().scene.is_last = true;
+        let is_last = process.home.role != Role::Worker && bars.views().any(waits);
+        self.shared().scene.is_last = is_last;
+        if is_last || !self.is_read() {
             self.flush(process);
         }
     }
@@ -158,6 +160,11 @@ impl Stage {
         shared.scene.are_workers_gone = true;
         self.look(process, &mut shared, monotonic().as_secs_f64());
         shared.scene.are_workers_gone = false;
+    }
+
+    /// Whether the outputs took all that was drawn.
+    pub(crate) fn is_read(&self) -> bool {
+        self.shared().reader == Reader::Reads
     }
 
     /// Ends the thread; at exit.
@@ -252,7 +259,9 @@ impl Stage {
         let is_empty = outputs.is_empty() && shared.drawn.is_empty();
         shared.drawn = drawn;
         let header = &process.home.tables.header;
-        shared.note_printed(header, now_s);
+        if owns {
+            shared.note_printed(header, now_s);
+        }
         let outcome = shared.display.draw(now_s, &outputs);
         if owns {
             shared.tell_shown(header);
