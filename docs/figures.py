@@ -6,10 +6,11 @@ r"""Writes the measured tables and pictures of the documents from the JSON of a 
     python -m mp_tqdm bench processes owner fork crew ray --json docs/processes.json
     python -m mp_tqdm bench training training-1ms dataloader tokenising halves tails \
         --json docs/loops.json
+    python -m mp_tqdm bench prints print-bytes --json docs/prints.json
     python -m benches.noise --json docs/noise.json
     python docs/figures.py
 
-The first is for README.md and docs/benchmarks.md, the next two for the latter, the last for
+The first is for README.md and docs/benchmarks.md, the next two for the latter, the last two for
 docs/output.md. No figure in them is typed by hand.
 """
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 
-RUNS = ("figures", "processes", "loops")
+RUNS = ("figures", "processes", "loops", "prints")
 CAPTIONS = {
     "costs": "what one call costs, library by library",
     "processes": "what one report costs in so many processes",
@@ -73,7 +74,7 @@ def pages(drawn: Iterable[str] = CAPTIONS) -> dict[Path, str]:
     Args:
         drawn: The names of the pictures that there are.
     """
-    run, processes, loops, beside = map(load, (*RUNS, "noise"))
+    run, processes, loops, prints, beside = map(load, (*RUNS, "noise"))
     shown = "\n\n".join(f"![{CAPTIONS[name]}](pictures/{name}.svg)" for name in drawn)
     benchmarks = (HERE / "benchmarks.md").read_text()
     for mark, content in (
@@ -83,11 +84,14 @@ def pages(drawn: Iterable[str] = CAPTIONS) -> dict[Path, str]:
         ("pictures", shown),
     ):
         benchmarks = replaced(benchmarks, mark, content)
-    readme, output = ROOT / "README.md", HERE / "output.md"
+    readme, page = ROOT / "README.md", HERE / "output.md"
+    output = page.read_text()
+    for mark, content in (("noise", noise(beside)), ("prints", markdown.tables(prints))):
+        output = replaced(output, mark, content)
     return {
         readme: replaced(readme.read_text(), "figures", markdown.overview(run)),
         HERE / "benchmarks.md": benchmarks,
-        output: replaced(output.read_text(), "noise", noise(beside)),
+        page: output,
     }
 
 
