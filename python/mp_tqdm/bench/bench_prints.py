@@ -3,8 +3,10 @@
 Without the peers that hold a text back until their bar moves (progressbar2).
 """
 
+import importlib
 import time
 from collections.abc import Callable
+from typing import Any
 
 from mp_tqdm.bench.subject import Subject, Suite, fresh
 
@@ -54,6 +56,12 @@ def _alive_progress(measured: Callable[[Print], float]) -> float:
         return measured(print)
 
 
+def _mqdm_print(measured: Callable[[Print], float]) -> float:
+    mqdm: Any = importlib.import_module("mqdm")
+    with mqdm.mqdm(total=100, desc="work"):
+        return measured(mqdm.print)
+
+
 def _time(put: Print, count: int) -> float:
     begin = time.perf_counter()
     for _ in range(count):
@@ -80,6 +88,7 @@ _SUBJECTS: dict[str, tuple[Beside, str | None]] = {
     "mp_tqdm.write": (_mp_tqdm_write, "mp-tqdm"),
     "tqdm.write": (_tqdm_write, "tqdm"),
     "rich: print": (_rich, "rich"),
+    "mqdm.print": (_mqdm_print, "mqdm"),
     "alive-progress: print": (_alive_progress, "alive-progress"),
 }
 
