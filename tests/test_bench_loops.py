@@ -11,6 +11,7 @@ from mp_tqdm.bench.at_once import at_once
 from mp_tqdm.bench.estimate import part
 from mp_tqdm.bench.measure import Effort, measure
 from mp_tqdm.bench.suites import SUITES
+from support import programs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,6 +72,14 @@ def test_a_crew_is_timed_over_all_its_items() -> None:
     # Some microseconds of 2,948,390 items, of which the run did a few.
     assert processor > 2_948_390 * 1e-6
     assert wall > 0
+
+
+@pytest.mark.once
+def test_a_crew_of_bars_that_workers_share_with_their_parent_is_counted_whole() -> None:
+    programs.needs_package("mqdm")
+    figures = measured("crew", "silent", "mqdm, a bar in each worker").figures
+    # Its reports add up, else the subject had failed.
+    assert {len(figure.samples) for figure in figures.values()} == {1}
 
 
 @pytest.mark.once

@@ -52,6 +52,7 @@ SUITE = Suite(
         Subject("mp_tqdm report_progress()", _crew("mp_tqdm", 5), "mp-tqdm"),
         Subject("multiprocessing.Value, its lock", _crew("value", 5)),
         Subject("progressBarDistributed", _crew("distributed", 5), "progressbardistributed"),
+        Subject("mqdm, a bar in each worker", _crew("mqdm", 5), "mqdm"),
         Subject("Manager().Queue, from 1 item in 100", _crew("manager", 100), "tqdm", rounds=10),
         Subject("Ray actor, awaited, from 1 item in 1,000", _ray(1_000), "ray", True, 3),
     ),

@@ -107,6 +107,32 @@ def _distributed(items: int, workers: int) -> Iterator[Counting]:
         yield add, lambda: float(bar.get_cum_steps())
 
 
+@contextlib.contextmanager
+def _mqdm(_: int, __: int) -> Iterator[Counting]:
+    """Each worker has a bar of its own, drawn by the parent, as in the library's own examples."""
+    from multiprocessing import util
+
+    from rich.console import Console
+
+    mqdm: Any = importlib.import_module("mqdm")
+    runtime = mqdm.Runtime(backend_options={"console": Console(stderr=True)})
+    enter = mqdm.Initializer(pool_mode="process", runtime=runtime)
+    mine: Any = None
+
+    def add() -> None:
+        nonlocal mine
+        if mine is None:
+            enter()
+            bar = mqdm.mqdm(desc="lines", runtime=runtime)
+            # What it holds back goes to the parent while its queue is still open.
+            util.Finalize(None, bar.close, exitpriority=20)
+            mine = bar.advance
+        mine()
+
+    yield add, lambda: sum(task["completed"] for task in runtime.pbar.dump_tasks().values())
+    runtime.clear_pbar(force=True)
+
+
 def work(items: int, report: Callable[[], object] | None) -> None:
     """Split so many lines, and report each."""
     line, split = LINE, tokens
@@ -136,6 +162,7 @@ METHODS = {
     "value": _value,
     "distributed": _distributed,
     "manager": _manager_queue,
+    "mqdm": _mqdm,
 }
 
 
