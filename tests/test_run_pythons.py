@@ -268,13 +268,18 @@ def old_pythons() -> list[Path]:
 
 
 @pytest.mark.once
-def test_a_python_that_the_package_is_not_for_runs_as_before(tmp_path: Path) -> None:
+def test_a_python_that_the_package_is_not_for_says_so_where_it_imports_tqdm(tmp_path: Path) -> None:
     pythons = old_pythons()
     if not pythons:
         pytest.skip("no Python before 3.10 is installed")
     (tmp_path / "tqdm.py").write_text("mine = True\n")
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.other = 5\n")
-    source = "import sys, tqdm; assert tqdm.mine; print(sys.other)"
+    env = programs.environment(PYTHONPATH=str(tmp_path), PYTHONDONTWRITEBYTECODE="1")
+    (tmp_path / "old.py").write_text("import tqdm\nprint(tqdm.mine)\n")
     for python in pythons:
-        variables = {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
-        assert printed([*RUN, str(python), "-c", source], **variables) == "5"
+        assert printed([*RUN, str(python), "-c", "import sys; print(sys.other)"], **env) == "5"
+        done = programs.run([*RUN, str(python), str(tmp_path / "old.py")], env=env)
+        assert (done.returncode, done.stdout) == (0, "True\n")
+        is_read = not python.parts[-3].startswith("2.")
+        assert done.stderr.count("mp_tqdm is for CPython 3.10 or newer") == is_read
+        assert done.stderr.count("old.py:1: RuntimeWarning") == is_read

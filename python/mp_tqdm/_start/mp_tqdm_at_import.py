@@ -1,7 +1,8 @@
 """Replaces tqdm's bars behind tqdm's import, without importing this package any sooner.
 
 `sitecustomize` loads this file from its own directory, where no package is imported yet. What is
-imported here costs each start of a Python, so annotations are quoted instead of postponed.
+imported here costs each start of a Python, so annotations are quoted instead of postponed. Pythons
+from 3.6 on read it: those that the package is not for say so, should they import tqdm.
 """
 
 import os
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 _RANKS = (
     "LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"
 )  # fmt: skip
+
+
+_IS_FOR_US = sys.version_info >= (3, 10) and sys.implementation.name == "cpython"
 
 
 class TqdmFinder:
@@ -73,7 +77,8 @@ class _Loader:
 
 def prepare() -> None:
     """Makes this process ready; called once, where Python starts."""
-    sys.meta_path.append(PackageFinder())
+    if _IS_FOR_US:
+        sys.meta_path.append(PackageFinder())
     if "tqdm" in sys.modules:
         _patch()
     else:
@@ -82,6 +87,9 @@ def prepare() -> None:
 
 def _patch() -> None:
     """Replaces the bars, or warns; whatever goes wrong, the program goes on with tqdm's."""
+    if not _IS_FOR_US:
+        _warn("mp_tqdm is for CPython 3.10 or newer")
+        return
     try:
         import mp_tqdm
 
@@ -106,5 +114,5 @@ def _warn(reason: str) -> None:
         warnings.warn(
             f"mp_tqdm cannot replace tqdm's bars in {sys.executable}: {reason}. They stay tqdm's.",
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=4,  # whose import of tqdm it is
         )

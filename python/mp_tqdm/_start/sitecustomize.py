@@ -10,7 +10,7 @@ import sys
 here = os.path.dirname(os.path.abspath(__file__))
 own = sys.modules.pop("sitecustomize", None)
 
-if sys.version_info >= (3, 10) and sys.implementation.name == "cpython":
+if sys.version_info >= (3, 6):  # noqa: UP036 - older ones come here, too
     value = os.environ.get("MP_TQDM_PATCH", "").strip().lower()
     if value not in ("", "0", "false", "no", "none", "off"):
         __import__("mp_tqdm_at_import").prepare()
