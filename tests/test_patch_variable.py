@@ -227,6 +227,16 @@ def test_the_doctor_names_s_where_nothing_but_the_path_leads_to_the_package(
 
 
 @pytest.mark.once
+def test_the_doctor_notes_that_there_is_no_tqdm(
+    set_ups: dict[str, tuple[str, dict[str, str]]], tmp_path: Path
+) -> None:
+    (tmp_path / "mp_tqdm").symlink_to(Path(mp_tqdm.__file__).parent)
+    env = programs.environment(MP_TQDM_PATCH="1", PYTHONPATH=str(tmp_path))
+    process = programs.run([set_ups["target"][0], "-m", "mp_tqdm", "doctor"], env=env)
+    assert "  - MP_TQDM_PATCH is set, and tqdm is not installed for this" in process.stdout
+
+
+@pytest.mark.once
 def test_the_doctor_is_content_where_a_sitecustomize_reads_it(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import mp_tqdm\n")
     assert doctor([sys.executable], MP_TQDM_PATCH="1", PYTHONPATH=str(tmp_path)) == []
