@@ -75,11 +75,13 @@ def test_a_crew_is_timed_over_all_its_items() -> None:
 
 
 @pytest.mark.once
-def test_a_crew_of_bars_that_workers_share_with_their_parent_is_counted_whole() -> None:
+def test_work_of_bars_that_workers_share_with_their_parent_is_counted_whole() -> None:
     programs.needs_package("mqdm")
-    figures = measured("crew", "silent", "mqdm, a bar in each worker").figures
-    # Its reports add up, else the subject had failed.
-    assert {len(figure.samples) for figure in figures.values()} == {1}
+    mqdm = "mqdm, a bar in each worker"
+    crew = measured("crew", "silent", mqdm).figures
+    pool = measured("tokenising", "no progress", f"{mqdm}, of each").figures
+    # Its reports add up, else the subjects had failed.
+    assert {len(figure.samples) for figure in (*crew.values(), *pool.values())} == {1}
 
 
 @pytest.mark.once

@@ -129,6 +129,7 @@ SUITE = Suite(
             )
         ),
         _subject("multiprocessing.Value, its lock, of each", "value"),
+        _subject("mqdm, a bar in each worker, of each", "mqdm", "mqdm"),
         _subject("Manager().Queue of each, from 1 in 20", "manager", "tqdm", 20),
     ),
     baseline="no progress",

@@ -16,6 +16,7 @@ PACKAGES = (
     "mp-tqdm",
     "alive-progress",
     "enlighten",
+    "mqdm",
     "progressbar2",
     "progressbardistributed",
     "ray",
