@@ -207,7 +207,7 @@ def test_json_is_one_object_a_line(program: Program) -> None:
         ("outer", 2),
     ]
     inner = next(one for one in objects if one["ended"])
-    assert inner["postfix"] == {"loss": 0.25, "name": "x\n"}
+    assert inner["postfix"] == {"loss": 0.25, "name": "x "}
     assert (inner["total"], inner["fraction"], inner["unit"], inner["note"]) == (10, 1, "it", "")
     assert inner["rate"] > 0 < inner["elapsed_s"]
     assert any(not one["ended"] for one in objects)

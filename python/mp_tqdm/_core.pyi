@@ -48,6 +48,7 @@ __all__ = [
     "format_meter",
     "format_num",
     "format_sizeof",
+    "harmless",
     "hold",
     "inherited",
     "is_attached",
@@ -551,6 +552,12 @@ def format_interval(t: _Number) -> str:
 
 def format_num(n: Any) -> str:
     """A number with three significant digits, if that is shorter than all its digits."""
+
+def harmless(text: str) -> str:
+    """The text without what could move a cursor, change a terminal or reorder a line.
+
+    Tabs and line ends become spaces; sequences for colours stay.
+    """
 
 def is_plain_template(template: str) -> bool:
     """Whether the renderer's thread can fill in a `bar_format` by itself."""

@@ -62,9 +62,9 @@ def page(facts: Facts, *, has_style: bool = False) -> str:
 def _row(label: str, text: str) -> str:
     """A label and what belongs to it, its further lines below the first."""
     return textwrap.fill(
-        text or "-",
+        _core.harmless(text) or "-",
         _WIDTH,
-        initial_indent=f"  {label:<{_LABEL - 2}}",
+        initial_indent=f"  {_core.harmless(label):<{_LABEL - 2}}",
         subsequent_indent=" " * _LABEL,
         break_on_hyphens=False,
         break_long_words=False,  # a path can be copied whole
@@ -240,7 +240,7 @@ def _findings(facts: Facts) -> Iterator[str]:
     for finding in facts["findings"]:
         mark = "!" if finding["is_problem"] else "-"
         yield textwrap.fill(
-            finding["text"],
+            _core.harmless(finding["text"]),
             _WIDTH,
             initial_indent=f"  {mark} ",
             subsequent_indent="    ",

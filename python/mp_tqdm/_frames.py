@@ -239,13 +239,13 @@ class Frames(Texts):
             "elapsed": 0 if start_t is None else self._time() - start_t,
             "ncols": look["ncols"],
             "nrows": look["nrows"],
-            "prefix": self.desc,
+            "prefix": _harmless(self.desc),
             "ascii": look["ascii"],
-            "unit": look["unit"],
+            "unit": _harmless(look["unit"]),
             "unit_scale": look["unit_scale"],
             "rate": self._rate(),
             "bar_format": look["bar_format"],
-            "postfix": self.postfix,
+            "postfix": _harmless(self.postfix),
             "unit_divisor": look["unit_divisor"],
             "initial": self.initial,
             "colour": look["colour"],
@@ -268,3 +268,8 @@ class Frames(Texts):
 
             warnings.warn("clamping frac to range [0, 1]", TqdmWarning, stacklevel=2)
         return self.format_meter(**figures)
+
+
+def _harmless(value: Any) -> Any:
+    """A text of a user's as it may stand in a line; anything else as it is."""
+    return _core.harmless(value) if isinstance(value, str) else value

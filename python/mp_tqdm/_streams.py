@@ -110,6 +110,20 @@ def supports_unicode(file: Any) -> bool:
     return name.startswith("utf") or name == "u8"
 
 
+def shown_by(file: Any, text: str) -> str:
+    """The text as `file` can show it: a `?` for each character beyond its encoding.
+
+    The stream would write several in its place, and the line would not fit the terminal any more.
+    """
+    encoding = getattr(file, "encoding", None)
+    if text.isascii() or not isinstance(encoding, str):
+        return text
+    try:
+        return text.encode(encoding, "replace").decode(encoding)
+    except LookupError:
+        return text
+
+
 def encoded(file: Any) -> Any:
     """A file that takes text where `file` takes bytes (`write_bytes=True`)."""
     return file if isinstance(file, io.TextIOWrapper) else EncodedFile(file)

@@ -294,6 +294,7 @@ def status_printer(file: Any) -> Callable[[str], None]:
 
     def draw(text: str) -> None:
         nonlocal width
+        text = _streams.shown_by(file, text)
         columns = _core.display_columns(text)
         write(file, "\r" + text + " " * max(width - columns, 0))
         width = columns

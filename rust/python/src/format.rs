@@ -52,6 +52,12 @@ pub(crate) fn format_num(n: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(mp_tqdm_render::shorter_num(&three_digits, &text(n)?))
 }
 
+/// A text without anything that could move a cursor, change a terminal or reorder a line; colours stay.
+#[pyfunction]
+pub(crate) fn harmless(text: Text) -> String {
+    mp_tqdm_render::harmless(&text.0)
+}
+
 /// Whether the renderer can fill in a template by itself.
 #[pyfunction]
 pub(crate) fn is_plain_template(template: Text) -> bool {

@@ -46,7 +46,7 @@ mod _core {
     use super::fork::{after_fork_in_child, after_fork_in_parent, before_fork, expect_workers};
     #[pymodule_export]
     use super::format::{
-        display_columns, format_interval, format_meter, format_num, format_sizeof,
+        display_columns, format_interval, format_meter, format_num, format_sizeof, harmless,
         is_plain_template,
     };
     #[pymodule_export]

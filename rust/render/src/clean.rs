@@ -48,8 +48,23 @@ pub(crate) fn clean_keeping_colours(line: String) -> String {
     if !line.chars().any(is_harmful) {
         return line;
     }
-    let mut cleaned = String::with_capacity(line.len() + RESET.len());
-    let (mut coloured, mut rest) = (false, &*line);
+    let (mut cleaned, coloured) = harmless_and_coloured(&line);
+    if coloured && !cleaned.ends_with(RESET) {
+        cleaned.push_str(RESET);
+    }
+    cleaned
+}
+
+/// `text` as [`clean`] leaves it, but whole and with its colours: for what Python code draws, where
+/// users colour a desc as with tqdm.
+#[must_use]
+pub fn harmless(text: &str) -> String {
+    harmless_and_coloured(text).0
+}
+
+fn harmless_and_coloured(text: &str) -> (String, bool) {
+    let mut cleaned = String::with_capacity(text.len() + RESET.len());
+    let (mut coloured, mut rest) = (false, text);
     while let Some(c) = rest.chars().next() {
         let escape = escape_len(rest);
         let (piece, after) = rest.split_at(if escape > 0 { escape } else { c.len_utf8() });
@@ -63,10 +78,7 @@ pub(crate) fn clean_keeping_colours(line: String) -> String {
             cleaned.push(c);
         }
     }
-    if coloured && !cleaned.ends_with(RESET) {
-        cleaned.push_str(RESET);
-    }
-    cleaned
+    (cleaned, coloured)
 }
 
 /// Control characters of both sets, line and paragraph separators, and what reorders a line
@@ -110,6 +122,7 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(clean_keeping_colours((*text).to_owned()), *expected);
         }
+        assert_eq!(harmless("\x1b[31mred\x1b[2J\0"), "\x1b[31mred");
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(crate) fn object(row: &Row, now_s: f64, rate: Option<f64>) -> String {
         push_number(&mut object, figure);
     }
     object.push_str(", \"unit\": ");
-    push_text(&mut object, &row.style.unit);
+    push_text(&mut object, &clean(&row.style.unit));
     object.push_str(", \"postfix\": ");
     push_postfix(&mut object, &row.postfix);
     object.push_str(", \"note\": ");
@@ -57,12 +57,12 @@ fn push_postfix(object: &mut String, postfix: &Postfix) {
             object.push('{');
             for (place, (key, value)) in pairs.iter().enumerate() {
                 object.push_str(if place > 0 { ", " } else { "" });
-                push_text(object, key);
+                push_text(object, &clean(key));
                 object.push_str(": ");
                 match value {
                     Value::Int(value) => push_number(object, Some(Number::from(*value))),
                     Value::Float(value) => push_number(object, Some(Number::from(*value))),
-                    Value::Text(text) => push_text(object, text),
+                    Value::Text(text) => push_text(object, &clean(text)),
                 }
             }
             object.push('}');
@@ -130,7 +130,7 @@ mod tests {
         };
         assert_eq!(
             object(&unknown, 100.0, None),
-            r#"{"desc": "tra\"in\\", "n": 2, "total": null, "fraction": null, "elapsed_s": 0, "remaining_s": null, "rate": null, "unit": "it", "postfix": {"a\u000a": 0.1, "b": "x", "c": null}, "note": "", "ended": true, "failed": true}"#
+            r#"{"desc": "tra\"in\\", "n": 2, "total": null, "fraction": null, "elapsed_s": 0, "remaining_s": null, "rate": null, "unit": "it", "postfix": {"a ": 0.1, "b": "x", "c": null}, "note": "", "ended": true, "failed": true}"#
         );
     }
 }

@@ -66,7 +66,7 @@ mod width;
 pub use bar::Bar;
 pub use block::ERASE_BELOW;
 pub use charset::{Charset, Colour, CustomCharset};
-pub use clean::{CLEAN_MAX_CHARS, clean};
+pub use clean::{CLEAN_MAX_CHARS, clean, harmless};
 pub use display::{Display, Drawn, OutputId};
 pub use driver::{Driver, Wait, monotonic, thread_id};
 pub use error::FormatError;
