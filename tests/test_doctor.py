@@ -65,7 +65,10 @@ def test_in_a_pipe_the_page_is_plain_and_says_how_bars_are_drawn_there() -> None
 
 def test_a_full_dev_shm_is_a_problem_and_the_exit_code_says_so() -> None:
     nowhere: dict[str, str | None] = {"XDG_RUNTIME_DIR": None, "TMPDIR": None}
-    setup = "mount -t tmpfs -o size=64k tmpfs /dev/shm"
+    setup = (
+        "mount -t tmpfs -o size=64k tmpfs /dev/shm\n"
+        "mount --bind /tmp /tmp && mount -o remount,bind,ro /tmp"
+    )
     done = programs.run(sealed(DOCTOR, setup), env=programs.environment(**nowhere))
     assert (done.returncode, done.stderr) == (1, "")
     words = " ".join(done.stdout.split())

@@ -58,6 +58,7 @@ __all__ = [
     "join",
     "lost_reports",
     "note_pass",
+    "note_said",
     "observe",
     "own_methods",
     "report_progress",
@@ -398,7 +399,7 @@ def attach(
     interactive: bool = False,
     inherit: bool = False,
     first: tuple[int, int] | None = None,
-) -> int | tuple[tuple[int, int, str], list[str], tuple[int | float, int]] | None:
+) -> int | tuple[tuple[int, int, str], tuple[list[str], bool], tuple[int | float, int]] | None:
     """Attaches this process to a job. Done once in a process, by `mp_tqdm._job.attach`.
 
     Args:
@@ -419,9 +420,10 @@ def attach(
 
     Returns:
         Slot, incarnation and the segment's path (or "memfd" or "private"), which are `_job._place`
-        by then; why better places were refused; and what was lost, by how many processes, in a
-        leftover that this process replaced. Or the id of the process that counts as this rank
-        already. `None` where this process is attached by now, or the call is not below `join`.
+        by then; why better places were refused, and whether others may count there; and what was
+        lost, by how many processes, in a leftover that this process replaced. Or the id of the
+        process that counts as this rank already. `None` where this process is attached by now, or
+        the call is not below `join`.
 
     Raises:
         ValueError: An unknown role.
@@ -446,6 +448,9 @@ def inherited() -> tuple[int, int, int, int] | None:
 
     `None` if there is none, or once this process is attached itself.
     """
+
+def note_said(text_hash: int) -> bool:
+    """Whether this process is the first of its job to say something, by its hash."""
 
 def note_pass(path: int, reportable: bool) -> None:
     """Counts a bar that is off, so that the numbers of later bars agree between ranks.

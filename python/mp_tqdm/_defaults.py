@@ -6,12 +6,15 @@ As tqdm does, once, when the package is imported. Other than there, a switch may
 
 from __future__ import annotations
 
+import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
 _PREFIX = "TQDM_"
+_SAID = "MP_TQDM_SAID"
 _NO = {"", "0", "false", "no", "none", "off"}
 _YES = {"1", "true", "yes", "on"}
 
@@ -57,9 +60,15 @@ def _value(name: str, text: str, default: Any) -> Any:
 
 
 def _warn(variable: str, text: str) -> None:
+    """Once for all that inherit the environment: workers that are started read it, too."""
     import warnings
 
     from mp_tqdm._errors import TqdmWarning
+
+    said = f"{variable}={text}"
+    if os.environ.get(_SAID) == said:
+        return
+    os.environ[_SAID] = said
 
     warnings.warn(
         f"{variable}={text!r} is no number; bars keep their default. Set a number, or unset it.",

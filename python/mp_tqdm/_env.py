@@ -199,7 +199,10 @@ def first_process(facts: Facts) -> tuple[int, int]:
     if facts.generations:
         above = makers_above(facts)[facts.generations - 1 :]
         known = (*((one.pid, one.start) for one in above), *facts.parents[:1], *facts.lineage[-1:])
-        return next((entry for entry in known if entry[1]), (facts.pid, facts.start))
+        # Without `/proc` no start is known, one's own neither.
+        return next(
+            (entry for entry in known if entry[1] or not facts.start), (facts.pid, facts.start)
+        )
     return facts.pid, facts.start
 
 

@@ -155,6 +155,10 @@ def warn_of_colour(colour: Any) -> None:
     if len(name) != len("#rrggbb") or name[0] != "#" or digits.strip("0123456789abcdef"):
         import warnings
 
+        from mp_tqdm import _said
+
+        if not _said.is_first(f"colour {name}"):
+            return
         warnings.warn(
             f"Unknown colour ({colour}); valid choices: [hex (#00ff00), {', '.join(_COLOURS)}]",
             TqdmWarning,

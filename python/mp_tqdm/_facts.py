@@ -97,6 +97,9 @@ def _generations(lineage: tuple[tuple[int, int], ...]) -> int:
 
 def _lineage(start: int) -> tuple[tuple[int, int], ...]:
     """`Facts.lineage`; a younger process has the pid of one that is dead."""
+    if not start:  # no `/proc`: a maker that lives is the parent still
+        makers = _forks.makers if _forks.makers[:1] and _forks.makers[0][0] == os.getppid() else []
+        return tuple((pid, 0) for pid, _ in makers)
     known = [(pid, _proc.status(pid)[1]) for pid, _ in _forks.makers]
     return tuple(entry for entry in known if 0 < entry[1] <= start)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _identity: _env.Identity | None = None
 _place: tuple[int, int, str] | None = None
 _refusals: list[str] = []
+UNSHARED = ("memfd", "private")  # what no other program finds
 
 
 def attach(follows_workers: bool) -> list[str]:
@@ -43,7 +44,7 @@ def attach(follows_workers: bool) -> list[str]:
     found, facts = _look()
     warnings = [_TWO_JOBS] if len(_begun(found)) > 1 else []
     first = _awaited(found, facts)
-    global _identity, _refusals  # noqa: PLW0603 - of this process
+    global _identity  # noqa: PLW0603 - of this process
     _identity = found  # beforehand, as `_place`
     answer = _enter(found, first, follows_workers)
     if isinstance(answer, int):
@@ -54,7 +55,9 @@ def attach(follows_workers: bool) -> list[str]:
     if isinstance(answer, int):
         message = f"local rank {found.rank} is counted by process {answer} already"
         raise RuntimeError(message)  # noqa: TRY004 - an int is the answer "taken"
-    (slot, incarnation, where), _refusals, lost = answer
+    (slot, incarnation, where), (refused, is_apart), lost = answer
+    if refused or where not in UNSHARED:  # else a fork child knows why from its parent
+        _refusals[:] = refused
     _env.publish(os.environ, found, slot, incarnation)
     if found.role == "worker":
         # It prints beside the bars of others, and may never open one.
@@ -64,22 +67,22 @@ def attach(follows_workers: bool) -> list[str]:
     # Where a job's name may come again, a leftover is taken for another run's.
     if lost[0] and found.rule != "environment":
         _core.add_lost(*lost)
-    if where in ("memfd", "private"):
-        reach = "fork children of this process" if where == "memfd" else "this process"
-        warnings.append(
-            f"mp_tqdm found no place for shared memory ({'; '.join(_refusals)}). Counting works, "
-            f"but a line shows {reach} only. Make /dev/shm writable, or set TMPDIR to a local "
-            "directory."
-        )
+    if is_apart or where in UNSHARED:
+        from mp_tqdm import _said
+
+        warnings.append(_said.of_place(where, _refusals))
     return warnings
 
 
 def warn(texts: list[str]) -> None:
-    """Warns of what `attach` returned, in the name of who counted first."""
+    """Warns of what `attach` returned, in the name of who counted first; once in a job."""
     for text in texts:
         import warnings
 
-        warnings.warn(text, TqdmWarning, stacklevel=2)
+        from mp_tqdm import _said
+
+        if _said.is_first(text.partition("(")[0]):  # the reasons differ
+            warnings.warn(text, TqdmWarning, stacklevel=2)
 
 
 def who() -> _env.Identity:
@@ -144,7 +147,7 @@ def _is_there(giver: Published) -> bool:
 
 def _enter(
     identity: _env.Identity, first: tuple[int, int] | None, follows_workers: bool
-) -> int | tuple[tuple[int, int, str], list[str], tuple[float, int]] | None:
+) -> int | tuple[tuple[int, int, str], tuple[list[str], bool], tuple[float, int]] | None:
     job = job_hash(identity.job)
     inherited = _core.inherited()
     parent = identity.parent
@@ -189,7 +192,7 @@ def segment_name(job: str) -> str:
 
 
 def directories(environ: Mapping[str, str]) -> list[str]:
-    """Where a segment may lie, best first: memory file systems, then the temporary directory."""
-    found = ["/dev/shm"]  # noqa: S108 - the point is that all processes of the job find it
-    found += [environ[name] for name in ("XDG_RUNTIME_DIR", "TMPDIR") if environ.get(name)]
-    return found
+    """Where a segment may lie, best first: memory file systems, then temporary directories."""
+    named = (environ.get(name) for name in ("XDG_RUNTIME_DIR", "TMPDIR"))
+    found = ("/dev/shm", *named, "/tmp")  # noqa: S108 - all processes of the job have to find it
+    return list(dict.fromkeys(path for path in found if path))

@@ -135,9 +135,12 @@ def _start(tqdm_cls: Any) -> None:
     except RuntimeError as error:
         import warnings
 
+        from mp_tqdm import _said
         from mp_tqdm._errors import TqdmMonitorWarning
 
         tqdm_cls.monitor_interval = 0
+        if not _said.is_first("no thread"):
+            return
         warnings.warn(
             f"no thread can be started ({error}): a bar on a stream that only Python code can "
             "write to may stand still while other processes count into it. Counting goes on.",

@@ -1,6 +1,9 @@
 //! For whom a segment waits that nobody is attached to: the program whose workers came before it.
 
+use nix::errno::Errno;
+use nix::sys::signal::kill;
 use nix::sys::uio::pread;
+use nix::unistd::Pid;
 
 use crate::layout::{Header, Tables};
 use crate::locks::Locks;
@@ -32,10 +35,11 @@ pub(crate) fn is_awaited(locks: &Locks) -> bool {
 }
 
 /// Whether a process of this pid namespace lives that has this pid and start, in clock ticks since
-/// boot.
+/// boot; 0 is what nobody knows without `/proc`.
 fn lives((pid, start): (u32, u64)) -> bool {
     let Ok(stat) = std::fs::read(format!("/proc/{pid}/stat")) else {
-        return false;
+        let pid = i32::try_from(pid).map(Pid::from_raw);
+        return start == 0 && pid.is_ok_and(|pid| kill(pid, None) != Err(Errno::ESRCH));
     };
     // Behind the last parenthesis: the name in front may hold any bytes.
     let text = String::from_utf8_lossy(stat.rsplit(|byte| *byte == b')').next().unwrap_or(&stat));

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use nix::errno::Errno;
+
 /// Why a segment could not be used.
 ///
 /// Every variant has the same remedy in the caller: take the next rung of the ladder
@@ -14,7 +16,7 @@ pub enum Error {
         /// What was tried, as in "open the segment".
         action: &'static str,
         /// What the kernel answered.
-        errno: nix::errno::Errno,
+        errno: Errno,
     },
     /// What stands under the segment's name is not a private, regular file of this user.
     Untrusted {
@@ -45,8 +47,25 @@ pub enum Error {
 
 impl Error {
     /// Adapts an errno to the action that met it; made for `map_err`.
-    pub(crate) fn system(action: &'static str) -> impl Fn(nix::errno::Errno) -> Self {
+    pub(crate) fn system(action: &'static str) -> impl Fn(Errno) -> Self {
         move |errno| Self::System { action, errno }
+    }
+
+    /// Whether something stands under the segment's name that others may count in.
+    #[must_use]
+    pub const fn is_about_name(&self) -> bool {
+        matches!(
+            self,
+            Self::Untrusted { .. }
+                | Self::Version { .. }
+                | Self::Corrupt
+                | Self::Contended
+                // A directory, a socket.
+                | Self::System {
+                    errno: Errno::EISDIR | Errno::ENXIO,
+                    ..
+                }
+        )
     }
 
     /// Whether the error is about who this process is, not about where the segment lies.

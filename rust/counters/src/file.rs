@@ -8,14 +8,18 @@
 //! Whoever comes asks first for the gate alone. Two that asked for it together with others would find
 //! each other there, and each would take a leftover for a segment in use.
 
-use std::os::fd::OwnedFd;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, FallocateFlags, OFlag, fallocate, open};
+use nix::fcntl::{
+    AT_FDCWD, AtFlags, FallocateFlags, OFlag, RenameFlags, fallocate, open, renameat2,
+};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::{FileStat, Mode, fstat};
+use nix::sys::uio::pwrite;
 use nix::unistd::{getuid, linkat, unlink};
 
 use crate::awaited;
@@ -167,8 +171,8 @@ fn attach(path: &Path, job: u64, leftover: Leftover) -> Result<Attempt, Error> {
     }
     // Nobody who is careful makes a shorter file or one with holes; touching what is missing in it
     // could kill us.
-    let seen = if usize::try_from(stat.st_size).is_ok_and(|size| size >= SEGMENT_BYTES) {
-        allocate(locks.file())?;
+    let is_long = usize::try_from(stat.st_size).is_ok_and(|size| size >= SEGMENT_BYTES);
+    let seen = if is_long && has_room(locks.file())? {
         let tables = shm::map_file(locks.file())?;
         (tables.inspect(job), Some(tables))
     } else {
@@ -198,58 +202,131 @@ fn attach(path: &Path, job: u64, leftover: Leftover) -> Result<Attempt, Error> {
 /// Makes a segment and gives it its name; `None` if another process was quicker.
 fn create(directory: &Path, path: &Path, job: u64) -> Result<Option<Opened>, Error> {
     let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
-    match open(directory, flags | OFlag::O_TMPFILE, PRIVATE) {
-        Ok(file) => publish(file, path, job),
-        // File systems without unnamed files: a name that hardly anybody else would choose.
-        Err(_) => {
-            let own = directory.join(format!("{}{}", private_prefix(), std::process::id()));
-            let file = open_own(&own)?;
-            let published = publish(file, path, job);
-            let _ = unlink(&own);
-            published
+    if let Ok(file) = open(directory, flags | OFlag::O_TMPFILE, PRIVATE) {
+        let made = fill(file, job)?;
+        match link(&made.locks, path) {
+            Ok(is_ours) => return Ok(is_ours.then_some(made)),
+            // Without `/proc` a file that has no name gets none.
+            Err(_) => drop(made),
         }
     }
+    // A name that nobody else chooses: by it alone the file may have to be found.
+    let own = directory.join(own_name());
+    let made = open_own(&own).and_then(|file| fill(file, job));
+    let published = match made {
+        Err(Error::Contended) => Ok(None),
+        made => made.and_then(|made| publish(made, &own, path)),
+    };
+    let _ = unlink(&own);
+    published
+}
+
+/// What a file is called that is not published yet. A pid is another process's in another namespace.
+fn own_name() -> String {
+    let random = RandomState::new().build_hasher().finish();
+    format!("{}{}-{random:x}", private_prefix(), std::process::id())
 }
 
 fn open_own(own: &Path) -> Result<OwnedFd, Error> {
     let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
-    let _ = unlink(own);
     open(own, flags | OFlag::O_EXCL | OFlag::O_CREAT, PRIVATE)
         .map_err(Error::system("create the segment"))
 }
 
-fn fill(file: OwnedFd, job: u64) -> Result<(&'static Tables, Locks), Error> {
+fn fill(file: OwnedFd, job: u64) -> Result<Opened, Error> {
     allocate(&file)?;
     let locks = Locks::new(file)?;
     let tables = shm::map_file(locks.file())?;
     tables.initialise(job);
-    locks.enter()?;
-    Ok((tables, locks))
+    if locks.enter()? {
+        Ok(Opened::created(tables, locks))
+    } else {
+        // A sweeper was quicker, and removes it.
+        Err(Error::Contended)
+    }
 }
 
-fn allocate(file: &OwnedFd) -> Result<(), Error> {
+/// Has the file system set room aside; false where it, or a sandbox, does not do so.
+fn reserve(file: &OwnedFd) -> Result<bool, Error> {
     #[expect(clippy::cast_possible_wrap, reason = "a constant of 2^20")]
     let length = SEGMENT_BYTES as i64;
-    fallocate(file, FallocateFlags::empty(), 0, length)
-        .map_err(Error::system("allocate the segment"))
+    match fallocate(file, FallocateFlags::empty(), 0, length) {
+        Ok(()) => Ok(true),
+        Err(errno @ (Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG | Errno::EROFS)) => {
+            Err(Error::system("allocate the segment")(errno))
+        }
+        Err(_) => Ok(false),
+    }
 }
 
-/// Fills the file and links it, through its descriptor: a name of its own may lead to another file by
-/// now, of a process with the same id in another pid namespace. `None` if the name is taken, or if a
-/// sweeper took the file for a dead process's.
-fn publish(file: OwnedFd, path: &Path, job: u64) -> Result<Option<Opened>, Error> {
-    use std::os::fd::AsRawFd;
-    let (tables, locks) = fill(file, job)?;
+/// Gives a new file its pages: else the first touch of one could kill us.
+fn allocate(file: &OwnedFd) -> Result<(), Error> {
+    let failed = Error::system("allocate the segment");
+    if reserve(file)? {
+        return Ok(());
+    }
+    write_zeros(file).map_err(&failed)?;
+    // A file system that compresses keeps no room for zeros.
+    if has_pages(file)? {
+        Ok(())
+    } else {
+        Err(failed(Errno::EOPNOTSUPP))
+    }
+}
+
+fn write_zeros(file: &OwnedFd) -> Result<(), Errno> {
+    const ZEROS: [u8; 1 << 14] = [0; 1 << 14];
+    let mut done = 0;
+    while done < SEGMENT_BYTES {
+        let more = ZEROS.len().min(SEGMENT_BYTES - done);
+        let at = i64::try_from(done).unwrap_or(i64::MAX);
+        match pwrite(file, &ZEROS[..more], at) {
+            Ok(0) => return Err(Errno::ENOSPC),
+            Ok(written) => done += written,
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+/// Whether every page of another one's file is there; they are made where that is possible.
+fn has_room(file: &OwnedFd) -> Result<bool, Error> {
+    Ok(reserve(file)? || has_pages(file)?)
+}
+
+fn has_pages(file: &OwnedFd) -> Result<bool, Error> {
+    const BLOCK: usize = 512;
+    let stat = fstat(file).map_err(Error::system("inspect the segment"))?;
+    Ok(usize::try_from(stat.st_blocks).is_ok_and(|blocks| blocks >= SEGMENT_BYTES / BLOCK))
+}
+
+/// Gives an open file a name, through its descriptor. False if the name is taken, or if the file lost
+/// the one it had: a sweeper took it for a dead process's.
+fn link(locks: &Locks, path: &Path) -> Result<bool, Errno> {
     let opened = PathBuf::from(format!("/proc/self/fd/{}", locks.file().as_raw_fd()));
-    match linkat(
-        AT_FDCWD,
-        &opened,
-        AT_FDCWD,
-        path,
-        AtFlags::AT_SYMLINK_FOLLOW,
-    ) {
-        Ok(()) => Ok(Some(Opened::created(tables, locks))),
-        Err(Errno::EEXIST | Errno::ENOENT) => Ok(None),
+    let follow = AtFlags::AT_SYMLINK_FOLLOW;
+    taken(linkat(AT_FDCWD, &opened, AT_FDCWD, path, follow))
+}
+
+fn taken(named: Result<(), Errno>) -> Result<bool, Errno> {
+    match named {
+        Ok(()) => Ok(true),
+        Err(Errno::EEXIST) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Gives a file that has a name of its own the job's: by its descriptor, else (without `/proc`, or where
+/// no file has two names) by that name. `None` if the name is taken or the file was swept.
+fn publish(made: Opened, own: &Path, path: &Path) -> Result<Option<Opened>, Error> {
+    let keep = RenameFlags::RENAME_NOREPLACE;
+    let named = link(&made.locks, path)
+        .or_else(|_| taken(renameat2(AT_FDCWD, own, AT_FDCWD, path, keep)))
+        .or_else(|_| taken(linkat(AT_FDCWD, own, AT_FDCWD, path, AtFlags::empty())));
+    match named {
+        Ok(is_ours) => Ok(is_ours.then_some(made)),
+        Err(Errno::ENOENT) => Ok(None),
         Err(errno) => Err(Error::system("publish the segment")(errno)),
     }
 }
@@ -258,8 +335,7 @@ fn publish(file: OwnedFd, path: &Path, job: u64) -> Result<Option<Opened>, Error
 pub(crate) fn create_memfd(job: u64) -> Result<Opened, Error> {
     let file = memfd_create("mp_tqdm", MFdFlags::MFD_CLOEXEC)
         .map_err(Error::system("create an unnamed segment"))?;
-    let (tables, locks) = fill(file, job)?;
-    Ok(Opened::created(tables, locks))
+    fill(file, job)
 }
 
 /// Unlinks the file if no other process is attached; true if the name is free now.
@@ -315,19 +391,30 @@ mod tests {
     }
 
     #[test]
-    fn a_creator_never_publishes_the_file_of_another_one_with_its_pid() {
-        let named = Named::new("same-pid");
-        let mine = open_own(&named.own).unwrap();
-        let _theirs = open_own(&named.own).unwrap();
-        assert!(publish(mine, &named.path, JOB).unwrap().is_none());
+    fn a_creator_never_publishes_a_file_that_was_swept() {
+        let named = Named::new("swept");
+        let mine = fill(open_own(&named.own).unwrap(), JOB).unwrap();
+        unlink(&named.own).unwrap();
+        assert!(publish(mine, &named.own, &named.path).unwrap().is_none());
         assert!(!named.path.exists());
+    }
+
+    #[test]
+    fn pages_that_are_not_there_are_seen_and_are_there_once_they_are_written() {
+        let named = Named::new("pages");
+        let file = std::fs::File::from(open_own(&named.own).unwrap());
+        file.set_len(SEGMENT_BYTES as u64).unwrap();
+        let file = OwnedFd::from(file);
+        assert!(!has_pages(&file).unwrap());
+        write_zeros(&file).unwrap();
+        assert!(has_pages(&file).unwrap());
     }
 
     #[test]
     fn what_a_creator_left_that_died_between_its_two_names_is_swept() {
         let named = Named::new("two-names");
-        let file = open_own(&named.own).unwrap();
-        drop(publish(file, &named.path, JOB).unwrap().unwrap());
+        let made = fill(open_own(&named.own).unwrap(), JOB).unwrap();
+        drop(publish(made, &named.own, &named.path).unwrap().unwrap());
         let other = Named::new("two-names-other");
         let opened = open_or_create(&other.directory, JOB, Leftover::Keep).unwrap();
         crate::sweep::sweep(&named.directory, &opened.locks);

@@ -15,7 +15,7 @@ use crate::process::{ProcessEntry, Processes};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// Raised with every change of the layout or of what a word means.
-pub const LAYOUT_VERSION: u32 = 6;
+pub const LAYOUT_VERSION: u32 = 7;
 /// Bytes of a segment's file, constant for the life of the job.
 pub const SEGMENT_BYTES: usize = 1 << 20;
 /// Processes that can count at once with cells of their own; more of them share overflow cells.
@@ -26,6 +26,9 @@ pub const MAX_BARS: usize = 128;
 pub const MAX_CELLS: usize = 4096;
 /// The last cells, shared by processes that found none of their own: one for each bar and rank.
 pub(crate) const SHARED_CELLS: usize = 256;
+
+/// Warnings that are given once in a job; a bound, not an expectation.
+const MOST_SAID: usize = 64;
 
 /// "mp_tqdm\0" in little-endian order.
 const MAGIC: u64 = u64::from_le_bytes(*b"mp_tqdm\0");
@@ -67,6 +70,8 @@ pub struct Header {
     /// somebody erased the lines, to print.
     pub shown_on: AtomicU64,
     pub(crate) current: LoneWord,
+    /// What was said for the whole job; see [`Tables::note_said`].
+    said: [AtomicU64; MOST_SAID],
 }
 
 /// A whole segment.
@@ -158,6 +163,20 @@ impl Tables {
     pub(crate) fn set_first_process(&self, (pid, start): (u32, u64)) {
         self.header.first_pid.store(pid, Ordering::Relaxed);
         self.header.first_start.store(start, Ordering::Relaxed);
+    }
+
+    /// Notes that something is said now, by its hash: true for the first one of the job to say it.
+    #[must_use]
+    pub fn note_said(&self, hash: u64) -> bool {
+        let hash = hash.max(1);
+        for word in &self.header.said {
+            match word.compare_exchange(0, hash, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(said) if said == hash => return false,
+                Err(_) => {}
+            }
+        }
+        false
     }
 
     /// The process table.

@@ -58,7 +58,7 @@ mod _core {
     #[pymodule_export]
     use super::process::{
         add_lost, attach, hold, inherited, is_attached, is_read, join, lost_reports, note_pass,
-        unhold,
+        note_said, unhold,
     };
     #[pymodule_export]
     use super::stream::AboveBars;

@@ -63,7 +63,12 @@ pub(crate) fn to_python(py: Python<'_>, value: Value) -> PyResult<Py<PyAny>> {
     })
 }
 
-/// Warns by Python's own rules, which show a warning of one place once.
+/// Warns by Python's own rules, which show a warning of one place once, in one process of the job.
 pub(crate) fn warn_once(py: Python<'_>, text: &CStr) -> PyResult<()> {
+    let said = py.import("mp_tqdm._said")?;
+    let text_of_it = text.to_string_lossy();
+    if !said.call_method1("is_first", (text_of_it,))?.is_truthy()? {
+        return Ok(());
+    }
     PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), text, 2)
 }

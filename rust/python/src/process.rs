@@ -407,6 +407,7 @@ pub(crate) fn attach(
         .iter()
         .map(|(path, error)| format!("{}: {error}", path.display()))
         .collect();
+    let is_apart = home.refused.iter().any(|(_, error)| error.is_about_name());
     let dropped = (
         number::to_python(py, home.dropped.items)?,
         home.dropped.processes,
@@ -414,7 +415,7 @@ pub(crate) fn attach(
     let place = (home.me.slot.0, home.me.incarnation.0, place);
     // Here, since a signal handler may ask for it as soon as Python code goes on.
     py.import("mp_tqdm._job")?.setattr("_place", &place)?;
-    let answer = (place, refusals, dropped);
+    let answer = (place, (refusals, is_apart), dropped);
     Ok(answer.into_pyobject(py)?.into_any().unbind())
 }
 
@@ -428,6 +429,13 @@ pub(crate) fn note_pass(py: Python<'_>, path: u64, reportable: bool) -> PyResult
         }
     }
     Ok(())
+}
+
+/// Whether this process is the first of its job to say something, of which this is the hash.
+#[pyfunction]
+pub(crate) fn note_said(py: Python<'_>, text_hash: u64) -> PyResult<bool> {
+    let process = attached(py)?;
+    Ok(process.is_none_or(|process| process.home.tables.note_said(text_hash)))
 }
 
 /// Notes what this job lost in a leftover that this process replaced.
