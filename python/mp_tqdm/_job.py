@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _identity: _env.Identity | None = None
 _place: tuple[int, int, str] | None = None
 _refusals: list[str] = []
+_hashes: dict[str, int] = {}
 UNSHARED = ("memfd", "private")  # what no other program finds
 
 
@@ -180,10 +181,15 @@ def _awaited(identity: _env.Identity, facts: Facts) -> tuple[int, int] | None:
 
 
 def job_hash(job: str) -> int:
-    """The 64 bits that name a job's segment; another user's job of the same name is another one."""
+    """The 64 bits that name a job's segment; another user's job of the same name is another one.
+
+    It stays what it was where a process takes another user's id, and so for its fork children.
+    """
     if job.startswith(OPEN_JOB):
         return int(job[len(OPEN_JOB) :], 16)
-    return _path.hash64(f"{os.getuid()}\0{job}")
+    if job not in _hashes:
+        _hashes[job] = _path.hash64(f"{os.getuid()}\0{job}")
+    return _hashes[job]
 
 
 def segment_name(job: str) -> str:

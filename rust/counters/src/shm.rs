@@ -5,7 +5,8 @@
 //! pattern is a valid value. What remains is a file that shrinks under the mapping (SIGBUS at the next
 //! touch). Nobody of ours shrinks a segment; the pages are allocated before the mapping is used
 //! (`fallocate`, for `ftruncate` on a full tmpfs succeeds and the first write kills the process); and
-//! the file is 0600, so that only the user's own processes could. That case is left.
+//! the file is 0600, so that only the user's own processes could. That case is left: a memfd can be sealed
+//! against it, but has no name that a process finds once its maker is gone.
 //!
 //! Mappings are never undone: a process has one segment, forked children at most a few, and pointers
 //! into it are cached where no count could be kept of them.
