@@ -289,13 +289,14 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
 
     def _suggest(self, reduction: str) -> None:
         """Says that the line ended far from its total, and how it would have met it."""
+        if sys.meta_path is None:
+            return  # the interpreter ends, and imports nothing any more
         import warnings
 
         if reduction == "nothing":
-            if sys.meta_path is not None:  # else the interpreter ends, and imports nothing any more
-                from mp_tqdm import _lost
+            from mp_tqdm import _lost
 
-                _lost.name_below(self)
+            _lost.name_below(self)
             return
         warnings.warn(
             f"the bar {self.desc.rstrip(': ') or 'without desc'!r} ended far from its total "
