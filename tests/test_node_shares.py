@@ -22,6 +22,7 @@ RESUMED = (
         meet("closed", 2)
     bar.close()
     if rank == int(sys.argv[3]):
+        print(*sys.argv[4:], end="", flush=True)
         meet("closed", 2)
     """
 )
@@ -49,9 +50,13 @@ def test_a_node_shows_its_share_of_total_and_initial_count(
 
 
 def test_a_line_that_ends_before_the_other_ranks_still_names_its_node(
-    terminal: Terminal, program: Program, tmp_path: Path
+    program: Program, tmp_path: Path
 ) -> None:
-    (line,) = ranks(terminal, program(RESUMED, "0", "75", "0"), tmp_path, nodes=4)
+    # What is printed does not wait until they are done.
+    with Terminal(columns=100) as terminal:
+        command = program(RESUMED, "0", "75", "0", "text\n")
+        line, end = ranks(terminal, command, tmp_path, nodes=4)
+    assert end == "text"
     assert "| 150/250 [" in line, line
     assert line.endswith("node 0/4 (1 of 2 ranks done)]"), line
 

@@ -43,6 +43,7 @@ __all__ = [
     "attach",
     "before_fork",
     "display_columns",
+    "end_lines",
     "expect_workers",
     "format_interval",
     "format_meter",
@@ -529,6 +530,9 @@ class AboveBars:
 
 def before_fork() -> None:
     """Ends the thread that draws, at most 0.5 s later; none starts until all forks are over."""
+
+def end_lines() -> None:
+    """At the end of the process: draws the last lines of bars that nobody has open any more."""
 
 def expect_workers() -> None:
     """Looks for bars that processes started just now may open, where this is the root or a rank.

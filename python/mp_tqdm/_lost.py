@@ -27,6 +27,7 @@ def name() -> None:
     items, processes, is_off = lost
     if not items or is_off or _streams.mode() == "off":
         return
+    _core.end_lines()
     with contextlib.suppress(Exception):  # a stream that cannot be written to must not matter
         _warn(in_words(items, processes))
 

@@ -92,6 +92,7 @@ def test_the_owner_ends_the_line_and_says_how_many_are_done(
         terminal.wait_for(shows("after"))
         # The owner's own numbers, and what they leave out.
         assert shows(r"epoch: 100%.* 8/8 \[.*\(2 of 4 ranks done\)")(terminal._screen)
+        assert [line for line in terminal.lines() if line][-1] == "after"
         written = len(terminal.output())
         ranks.go("go on")
         ranks.arrive("went on", [2, 3])
@@ -103,6 +104,40 @@ def test_the_owner_ends_the_line_and_says_how_many_are_done(
         assert terminal.text().count("[8]") == 2, terminal.text()
         assert terminal.text().count("epoch") == 1, terminal.text()
         assert b"epoch" not in terminal.output()[written:]
+
+
+@pytest.mark.faults("F125")
+def test_a_line_is_completed_when_the_last_rank_ends_shortly_after_the_owner(
+    program: Program, tmp_path: Path
+) -> None:
+    command = program("""
+        from mp_tqdm import mp_tqdm
+        from steps import rank, stop
+
+        for epoch in range(2):
+            bar = mp_tqdm(desc=f"epoch {epoch}", total=8)
+            bar.update(7 if rank else 8)
+            stop(f"counted {epoch}")
+            if rank:
+                stop(f"last {epoch}")
+                bar.update(1)
+            bar.close()
+            if not rank:
+                stop(f"owner closed {epoch}")
+    """)
+    with Terminal(columns=100) as terminal, Ranks(tmp_path, command, 2, terminal) as ranks:
+        for epoch in range(2):
+            ranks.pass_by(f"counted {epoch}")
+            ranks.arrive(f"last {epoch}", [1])
+            ranks.arrive(f"owner closed {epoch}", [0])
+            ranks.go(f"last {epoch}")
+            # While the program runs on.
+            terminal.wait_for(shows(rf"epoch {epoch}: 100%.* 8/8 \[.*2 ranks at "))
+            ranks.go(f"owner closed {epoch}")
+        assert terminal.wait() == 0
+        lines = [line for line in terminal.lines() if line]
+        assert len(lines) == 2, terminal.text()
+        assert "done" not in terminal.text()
 
 
 @pytest.mark.faults("F125")

@@ -244,17 +244,30 @@ impl Stage {
     }
 }
 
-/// Before a text for the terminal of that device number: the lines of workers that are gone end above it.
-pub(crate) fn end_lines_of_workers(py: Python<'_>, device: u64) {
+/// Before a text for the terminal of that device number: lines that wait for nobody any more end above it.
+pub(crate) fn end_lines_before_text(py: Python<'_>, device: u64) {
+    if draws_on(device)
+        && let Some(process) = hot::process()
+    {
+        end_lines_of_gone(py, process);
+    }
+}
+
+/// Ends the lines that wait for nobody any more.
+pub(crate) fn end_lines_of_gone(py: Python<'_>, process: &'static Process) {
     let has_children = || {
         let forks = py.import("mp_tqdm._forks");
         let asked = forks.and_then(|forks| forks.call_method0("has_children")?.is_truthy());
         asked.unwrap_or(true)
     };
-    if draws_on(device)
-        && let Some(process) = hot::process()
-    {
-        process.stage.end_lines_of_workers(process, has_children);
+    process.stage.end_lines_of_gone(process, has_children);
+}
+
+/// At the end: the last lines of all bars that nobody has open, before something is said about them.
+#[pyfunction]
+pub(crate) fn end_lines(py: Python<'_>) {
+    if let Some(process) = hot::process() {
+        py.detach(|| process.stage.finish(process));
     }
 }
 

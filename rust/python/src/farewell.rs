@@ -1,5 +1,6 @@
 //! The end of a bar: its last line where this process draws, its place for the next one.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mp_tqdm_counters::BY_WORKERS;
@@ -24,7 +25,7 @@ impl Farewell {
     /// Hands the bar's last line to the renderer, if it is this process that draws.
     pub(crate) fn bid(
         process: &'static Process,
-        core: &BarCore,
+        core: &Arc<BarCore>,
         traits: u32,
         leave: Option<bool>,
         has_failed: bool,
@@ -44,7 +45,7 @@ impl Farewell {
             let last = has_copies.then(|| process.stage.shared().last_rows(process, id, now_s));
             return Self {
                 is_drawn: false,
-                reduction: last.flatten().and_then(|(_, reduction)| reduction),
+                reduction: last.flatten().and_then(|last| last.hint),
             };
         }
         // What was under way when the work failed is what somebody looks for.
@@ -60,10 +61,27 @@ impl Farewell {
         wait_for_copies(process, core);
         let mut shared = process.stage.shared();
         let now_s = monotonic().as_secs_f64();
-        let Some((mut rows, reduction)) = shared.last_rows(process, id, now_s) else {
+        let Some(last) = shared.last_rows(process, id, now_s) else {
             return nothing;
         };
+        let (mut rows, reduction) = (last.rows, last.hint);
         let keep = leave.unwrap_or_else(|| shared.is_first(id));
+        let output = shared.local.get(&id).map(|local| local.output);
+        if let [row] = &rows[..]
+            && let Some(output) = output.filter(|output| shared.may_linger(*output))
+            && !last.is_complete
+            && keep
+            && !has_failed
+        {
+            let row = row.clone();
+            shared.linger((id, Arc::clone(core)), output, row, now_s);
+            shared.closing.insert(id);
+            shared.local.remove(&id);
+            return Self {
+                is_drawn: true,
+                reduction: None,
+            };
+        }
         if let [row] = &mut rows[..]
             && shared.is_first(id)
         {
@@ -73,7 +91,6 @@ impl Farewell {
             row.ended = Some(if keep { Ended::Keep } else { Ended::Erase });
             row.has_failed = has_failed;
         }
-        let output = shared.local.get(&id).map(|local| local.output);
         shared.closing.insert(id);
         shared.local.remove(&id);
         match output {

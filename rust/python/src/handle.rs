@@ -13,6 +13,7 @@ use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::above::end_lines_of_gone;
 use crate::arguments::{Text, leave_of, looks_of, packed_keywords, packed_postfix, reduce_of};
 use crate::bar::BarCore;
 use crate::farewell::{Farewell, depart};
@@ -171,6 +172,7 @@ impl Bar {
         own_line: bool,
     ) -> PyResult<Self> {
         let process = process(py)?;
+        end_lines_of_gone(py, process);
         let mut traits = traits_of(reduce_of(reduce)?, leave_of(leave));
         let is_worker = process.home.role == Role::Worker;
         let is_apart = is_worker

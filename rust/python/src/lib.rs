@@ -14,6 +14,7 @@ mod hot;
 mod interrupt;
 mod joining;
 mod line;
+mod lingering;
 mod note;
 mod number;
 mod observe;
@@ -42,6 +43,8 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
+    #[pymodule_export]
+    use super::above::end_lines;
     #[pymodule_export]
     use super::fork::{after_fork_in_child, after_fork_in_parent, before_fork, expect_workers};
     #[pymodule_export]

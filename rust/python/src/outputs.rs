@@ -37,14 +37,15 @@ pub(crate) type Stream = (RawFd, bool);
 /// What the segment says where the job's lines have no file that the renderer could write to.
 const NO_FILE: u64 = 1;
 
-/// Which file a stream leads to, as one word for the segment.
-pub(crate) fn word_of(stream: Option<Stream>) -> u64 {
+/// Which file a stream leads to, as one word for the segment, and the device number of a terminal.
+pub(crate) fn word_of(stream: Option<Stream>) -> (u64, u64) {
     let copied = |(descriptor, _)| Some(File::from(hot::duplicate(descriptor).ok()?));
     let meta = stream
         .and_then(copied)
         .and_then(|file| file.metadata().ok());
-    meta.map_or(NO_FILE, |meta| {
-        (meta.dev().rotate_left(40) ^ meta.ino()).max(NO_FILE + 1)
+    meta.map_or((NO_FILE, 0), |meta| {
+        let word = meta.dev().rotate_left(40) ^ meta.ino();
+        (word.max(NO_FILE + 1), meta.rdev())
     })
 }
 

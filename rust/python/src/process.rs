@@ -12,6 +12,7 @@ use mp_tqdm_counters::{
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
+use crate::above::draws_on;
 use crate::held::Held;
 use crate::interrupt::is_interrupt;
 use crate::joining::{self, Turn};
@@ -104,10 +105,12 @@ impl Process {
         is_there && (home.role != Role::Worker || self.is_on_output && !self.head_draws())
     }
 
-    /// Whether a bar on this stream is drawn apart: a worker's, where the job's lines go elsewhere.
+    /// Whether a bar on this stream is drawn apart: a worker's, where the job's lines go elsewhere. No
+    /// terminal has two who draw on it.
     pub(crate) fn is_apart(&self, stream: Option<Stream>) -> bool {
         let output = self.home.tables.header.output.load(Ordering::Relaxed);
-        self.home.role == Role::Worker && word_of(stream) != output
+        let (word, device) = word_of(stream);
+        self.home.role == Role::Worker && word != output && !draws_on(device)
     }
 
     /// Whether the root or a rank draws, or comes back to it: it would have ended its ownership.
@@ -208,7 +211,7 @@ pub(crate) fn attached(py: Python<'_>) -> PyResult<Option<&'static Process>> {
 
 /// Says where the job's lines go, which the root and the ranks know best; whether it is this stream.
 fn note_output(home: &Home, stream: Option<Stream>) -> bool {
-    let (output, mine) = (&home.tables.header.output, word_of(stream));
+    let (output, mine) = (&home.tables.header.output, word_of(stream).0);
     if home.role != Role::Worker {
         if home.rank == Rank(0) {
             output.store(mine, Ordering::Relaxed);

@@ -45,6 +45,15 @@ pub(crate) struct Picture {
     pub(crate) has_workers: bool,
 }
 
+/// How a bar ends in the process that draws it.
+pub(crate) struct LastRows {
+    pub(crate) rows: Vec<Row>,
+    /// Whether no other rank has something left to do.
+    pub(crate) is_complete: bool,
+    /// How it should have been combined, where its end says so.
+    pub(crate) hint: Option<&'static str>,
+}
+
 /// What is remembered from frame to frame.
 #[derive(Default)]
 pub(crate) struct Scene {
@@ -175,15 +184,14 @@ impl Scene {
         picture
     }
 
-    /// The last line of a bar that this process closes now, or of each rank that has one of its own,
-    /// and how it should have been combined where its end says so.
+    /// The last line of a bar that this process closes, or of each rank that has one of its own.
     pub(crate) fn last_rows(
         &mut self,
         process: &Process,
         local: &HashMap<BarId, Local>,
         id: BarId,
         now_s: f64,
-    ) -> Option<(Vec<Row>, Option<&'static str>)> {
+    ) -> Option<LastRows> {
         let groups = groups(process.home.tables);
         // The bar may be around others: they end with it, and it is gone when they are looked at.
         self.note_around(&groups);
@@ -216,16 +224,23 @@ impl Scene {
                 row.note = node_note(process, reduction).unwrap_or_default();
             }
         }
+        let is_over = !line.ranks.iter().any(|share| share.open);
+        let end_ns = line.ranks.iter().map(|share| share.end_ns).max();
+        let end_s = end_ns.filter(|_| is_over).map_or(now_s, seconds);
         for row in &mut rows {
             row.remaining_s = None;
-            row.elapsed_s = Some((now_s - row.start_s).max(0.0));
+            row.elapsed_s = Some((end_s - row.start_s).max(0.0));
         }
         let hint = if unfinished == 0 {
             better_reduction(&line, reduction)
         } else {
             None
         };
-        Some((rows, hint))
+        Some(LastRows {
+            rows,
+            is_complete: unfinished == 0,
+            hint,
+        })
     }
 
     /// The line of a bar as it is now, for Python code that draws it or asks for its text; `None` where
@@ -401,7 +416,7 @@ fn is_through(share: &RankShare) -> bool {
 }
 
 /// Gives the place of a bar back that nobody has open any more.
-fn free_if_over(process: &Process, id: BarId) {
+pub(crate) fn free_if_over(process: &Process, id: BarId) {
     let home = &process.home;
     let (bars, cells, alive) = (home.tables.bars(), home.tables.cells(), home.liveness());
     if bars.try_end(&cells, id, home.me, &alive) {

@@ -9,9 +9,10 @@ use mp_tqdm_render::{Display, LastText, OutputId, Row, Style};
 
 use crate::above::Noise;
 use crate::line::{is_row_of, row_ids};
+use crate::lingering::Lingering;
 use crate::outputs::{Manner, Stream};
 use crate::process::Process;
-use crate::scene::Scene;
+use crate::scene::{LastRows, Scene};
 use crate::style::Looks;
 use crate::turn::{Drawer, Turn};
 
@@ -43,6 +44,10 @@ pub(crate) struct Shared {
     /// Bars that stood on the screen in the last frame.
     pub(crate) drawn: HashSet<BarId>,
     pub(crate) finished: Vec<(OutputId, Row)>,
+    /// Bars that closed here and wait for other ranks.
+    pub(crate) lingering: Vec<Lingering>,
+    /// Set while those are to be finished.
+    pub(crate) ends_waiting: bool,
     /// Whether the last frame had a live line of workers.
     pub(crate) has_workers: bool,
     /// The outermost bar of the last frame.
@@ -79,6 +84,8 @@ impl Shared {
             closing: HashSet::new(),
             drawn: HashSet::new(),
             finished: Vec::new(),
+            lingering: Vec::new(),
+            ends_waiting: false,
             has_workers: false,
             first: None,
             default_output: None,
@@ -118,7 +125,7 @@ impl Shared {
         process: &Process,
         id: BarId,
         now_s: f64,
-    ) -> Option<(Vec<Row>, Option<&'static str>)> {
+    ) -> Option<LastRows> {
         let Self { scene, local, .. } = self;
         scene.last_rows(process, local, id, now_s)
     }

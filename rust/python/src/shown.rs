@@ -36,8 +36,8 @@ pub(crate) fn line(process: &'static Process, core: &BarCore, is_last: bool) -> 
 fn last_row(process: &'static Process, core: &BarCore) -> Option<Row> {
     wait_for_copies(process, core);
     let now_s = monotonic().as_secs_f64();
-    let (rows, _) = process.stage.shared().last_rows(process, core.id?, now_s)?;
-    let mut row = only(rows)?;
+    let last = process.stage.shared().last_rows(process, core.id?, now_s)?;
+    let mut row = only(last.rows)?;
     sign(&mut row, process, core);
     Some(row)
 }

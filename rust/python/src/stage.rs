@@ -137,29 +137,37 @@ impl Stage {
     pub(crate) fn finish(&self, process: &'static Process) {
         let bars = process.home.tables.bars();
         let waits = |view: BarView| view.has(BY_WORKERS) || view.state == BarState::Ended;
-        let is_last = process.home.role != Role::Worker && bars.views().any(waits);
+        let lingers = !self.shared().lingering.is_empty();
+        let is_head = process.home.role != Role::Worker;
+        let is_last = is_head && (lingers || bars.views().any(waits));
         self.shared().scene.is_last = is_last;
         if is_last || !self.is_read() {
             self.flush(process);
         }
     }
 
-    /// Before this process prints: where its workers are gone their lines are over, and come before the
-    /// text. `has_children` knows of processes that may become workers.
-    pub(crate) fn end_lines_of_workers(
+    /// Before this process prints or opens a bar: lines that wait for other ranks are over, and come
+    /// before that; so do those of workers that are gone. `has_children` knows who may become one.
+    pub(crate) fn end_lines_of_gone(
         &self,
-        process: &Process,
+        process: &'static Process,
         has_children: impl FnOnce() -> bool,
     ) {
-        let has_lines = self.try_shared().is_some_and(|shared| shared.has_workers);
+        let seen = self.try_shared();
+        let (has_workers, waits) = seen.map_or((false, false), |shared| {
+            (shared.has_workers, !shared.lingering.is_empty())
+        });
         let is_head = process.home.role != Role::Worker;
-        if !(is_head && has_lines) || process.has_workers() || has_children() {
+        let are_gone = is_head && has_workers && !process.has_workers() && !has_children();
+        if !(are_gone || waits) {
             return;
         }
         let mut shared = self.shared();
-        shared.scene.are_workers_gone = true;
+        shared.scene.are_workers_gone = are_gone;
+        shared.ends_waiting = true;
         self.look(process, &mut shared, monotonic().as_secs_f64());
         shared.scene.are_workers_gone = false;
+        shared.ends_waiting = false;
     }
 
     /// Whether the outputs took all that was drawn.
@@ -220,7 +228,7 @@ impl Stage {
             .unwrap_or_else(|| self.look(process, &mut self.shared(), now_s))
     }
 
-    fn look(&self, process: &Process, shared: &mut Shared, now_s: f64) -> Wait {
+    fn look(&self, process: &'static Process, shared: &mut Shared, now_s: f64) -> Wait {
         let now_ms = milliseconds(now_s);
         let owns = shared.owns(process, now_ms);
         if owns {
@@ -242,6 +250,12 @@ impl Stage {
         };
         shared.has_workers = picture.has_workers;
         let mut outputs: Vec<(OutputId, Vec<Row>)> = Vec::new();
+        if owns {
+            let are_over = shared.ends_waiting || shared.scene.is_last;
+            for (output, row) in shared.lines_that_wait(process, are_over, now_s) {
+                place(&mut outputs, output, row);
+            }
+        }
         let finished = std::mem::take(&mut shared.finished);
         shared.first = picture.rows.first().map(|(id, _, _)| *id);
         let mut drawn = HashSet::new();
@@ -288,7 +302,7 @@ impl Stage {
                 &process.home.liveness(),
             );
         }
-        if picture.is_live || outcome.is_behind {
+        if picture.is_live || outcome.is_behind || !shared.lingering.is_empty() {
             shared.idle_looks = 0;
             return shared.until_next(now_s, picture.interval);
         }
