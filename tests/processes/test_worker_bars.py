@@ -1,5 +1,6 @@
 """Bars that workers open themselves: all tasks of one place are one line, exact to the item."""
 
+import itertools
 import re
 import time
 from collections.abc import Callable
@@ -264,3 +265,45 @@ def test_the_first_bar_of_a_program_goes_on_where_its_workers_were(
     assert re.match(r"work: 100%.*\| 60/60 \[", work), terminal.text()
     assert re.match(r"own: 100%.*\| 7/7 \[", own), terminal.text()
     assert "15" in " ".join(lost), terminal.text()
+
+
+@pytest.mark.once
+@pytest.mark.faults("F139")
+def test_n_and_total_of_a_line_never_fall_while_workers_come_go_and_are_killed(
+    terminal: Terminal, program: Program
+) -> None:
+    terminal.start(
+        program("""
+            import multiprocessing, os, signal, time
+            from mp_tqdm import mp_tqdm
+
+            def task(number):
+                bar = mp_tqdm(total=10, desc="tasks")
+                for _ in range(10):
+                    bar.update()
+                    time.sleep(0.002)
+                if number % 4 == 3:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                bar.close()
+
+            if __name__ == "__main__":
+                context = multiprocessing.get_context("fork")
+                for _ in range(10):
+                    crew = [context.Process(target=task, args=(number,)) for number in range(4)]
+                    for worker in crew:
+                        worker.start()
+                    for worker in crew:
+                        worker.join()
+        """)
+    )
+    assert terminal.wait() == 0
+    seen = [
+        tuple(map(int, found))
+        for frame in terminal.frames()
+        for found in re.findall(r"\| (\d+)/(\d+) \[", "\n".join(frame.lines))
+    ]
+    assert seen[-1] == (400, 400), terminal.text()
+    assert all(
+        n <= after_n and total <= after_total
+        for (n, total), (after_n, after_total) in itertools.pairwise(seen)
+    ), seen
