@@ -22,6 +22,7 @@ UNSAFE_FILES = {
     "rust/python/src/hot.rs",
     "rust/python/src/hot/call.rs",
     "rust/python/src/hot/counting.rs",
+    "rust/python/src/hot/crash.rs",
     "rust/python/src/hot/iterator.rs",
     "rust/python/src/hot/make.rs",
     "rust/python/src/hot/report.rs",

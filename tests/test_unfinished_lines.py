@@ -1,12 +1,14 @@
 """Streams that write at once (`python -u`, torchrun): each printed line comes out in one piece."""
 
 import re
+import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from support import programs
 from support.meeting import MEETING
 from support.programs import environment, rank_variables
 from support.terminal import Terminal
@@ -199,6 +201,7 @@ print("the last", "text", end="")
 """
     terminal.start(program(source), env=environment(**UNBUFFERED))
     terminal.wait()
+    programs.sweep()
     text = terminal.text()
     assert "the last text" in text
     texts = {"thread": "in a thread", "pool": "child", "exec": "new", "exception": "Traceback"}
@@ -289,3 +292,41 @@ def test_a_stream_may_change_its_buffering_and_its_encoding(
     assert lines[4] == "f"
     text = "".join(lines[5:])
     assert text == "✓ " + "x" * 20000 + "gh"
+
+
+CRASHES = {
+    "abort": ("os.abort()", signal.SIGABRT),
+    "null": ("ctypes.string_at(0)", signal.SIGSEGV),
+    "null in a thread": ("run_in_a_thread(ctypes.string_at, 0)", signal.SIGSEGV),
+    "kill": ("os.kill(os.getpid(), signal.SIGBUS)", signal.SIGBUS),
+    "faulthandler": ("faulthandler.enable(); ctypes.string_at(0)", signal.SIGSEGV),
+}
+
+
+@pytest.mark.faults("F109")
+@pytest.mark.parametrize("handler", ["no handler", "handler"])
+@pytest.mark.parametrize("crash", CRASHES)
+def test_a_text_without_a_line_end_shows_before_a_crash(
+    terminal: Terminal, program: Program, crash: str, handler: str
+) -> None:
+    statement, number = CRASHES[crash]
+    terminal.start(
+        program(f"""
+            import ctypes, faulthandler, os, signal, threading
+            from mp_tqdm import mp_tqdm
+            bar = mp_tqdm(total=3, desc="work")
+            def run_in_a_thread(call, *arguments):
+                thread = threading.Thread(target=call, args=arguments)
+                thread.start()
+                thread.join()
+            print("first")
+            print("the last", "words", end=" ")
+            {statement}
+        """),
+        env=environment(**UNBUFFERED, PYTHONFAULTHANDLER="1" if handler == "handler" else None),
+    )
+    assert terminal.wait() == -number, terminal.text()
+    programs.sweep()
+    text = terminal.text()
+    assert text.startswith("first\nthe last words")
+    assert ("Fatal Python error" in text) == (handler == "handler" or crash == "faulthandler")

@@ -28,12 +28,14 @@ use crate::unfinished::Unfinished;
 
 mod call;
 mod counting;
+mod crash;
 mod iterator;
 mod make;
 mod report;
 
 use call::swallow;
 pub(crate) use counting::{bind, is_bar, own_methods};
+pub(crate) use crash::before_crash;
 pub(crate) use iterator::iterate;
 
 /// The entry of `report_progress`, in a page that a fork child sees as zeros.

@@ -18,7 +18,7 @@ use mp_tqdm_counters::sync::{AtomicU32, Ordering};
 use mp_tqdm_counters::{HotEntry, move_up};
 use mp_tqdm_render::{Driver, ERASE_BELOW, FdSink, Outcome, Sink as _, Wait, monotonic, thread_id};
 
-use crate::above::{around, printed};
+use crate::above::{around, draws_on, printed};
 use crate::process::lock;
 use crate::{entries, hot};
 
@@ -104,6 +104,16 @@ pub(crate) fn here() -> Option<&'static Unfinished> {
 pub(crate) fn before_fork() {
     if let Some(unfinished) = present() {
         unfinished.stop();
+    }
+}
+
+/// Before the process crashes: writes what waits for its line's end, unless it crashes in the midst of
+/// that.
+fn before_crash() {
+    if let Some(unfinished) = present()
+        && let Ok(mut held) = unfinished.held.try_lock()
+    {
+        held.release_in_crash();
     }
 }
 
@@ -238,6 +248,7 @@ impl Held {
         if copy.metadata().map(|meta| meta.rdev()).ok() != Some(device) {
             return false;
         }
+        hot::before_crash(before_crash);
         self.sinks
             .insert(device, FdSink::new(copy.into()).moved(move_up));
         true
@@ -271,6 +282,21 @@ impl Held {
             text.bytes = frame.split_off(taken);
             !text.bytes.is_empty()
         });
+    }
+
+    /// Writes all texts for terminals, without a new allocation.
+    fn release_in_crash(&mut self) {
+        let Self { texts, sinks, .. } = self;
+        for text in texts.iter() {
+            if let Place::Terminal(device) = text.place
+                && let Some(sink) = sinks.get_mut(&device)
+            {
+                if draws_on(device) {
+                    sink.write_frame(ERASE_BELOW.as_bytes());
+                }
+                sink.write_frame(&text.bytes);
+            }
+        }
     }
 }
 
