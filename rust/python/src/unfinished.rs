@@ -23,7 +23,7 @@ use crate::process::lock;
 use crate::{entries, hot};
 
 /// How long the end of a line is waited for: a text is to be seen 50 ms later.
-const PATIENCE_S: f64 = 0.04;
+const PATIENCE_S: f64 = 0.03;
 /// How often it is looked for texts that waited so long.
 const LOOK_S: f64 = 0.008;
 /// How long it is waited for at most where the printing thread has not had the processor since.
