@@ -126,7 +126,7 @@ def test_ranks_that_do_not_see_each_other_say_so_and_do_not_wait(
     if programs.run([unshare, "-m", "true"]).returncode:
         pytest.skip("no mount namespace here")
     setup = 'mount -t tmpfs tmpfs /dev/shm\nexec "$@"'
-    with Terminal() as terminal:
+    with Terminal(columns=100) as terminal:  # remarks give way to the bar on a narrower one
         for rank in range(2):
             variables = programs.rank_variables(tmp_path, rank, 8)
             command = [unshare, "-m", "sh", "-ec", setup, "sh", *program(ALONE)]
