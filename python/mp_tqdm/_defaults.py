@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "TQDM_"
 _SAID = "MP_TQDM_SAID"
+_RANKS = ("RANK", "LOCAL_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID")
 _NO = {"", "0", "false", "no", "none", "off"}
 _YES = {"1", "true", "yes", "on"}
 
@@ -60,15 +61,14 @@ def _value(name: str, text: str, default: Any) -> Any:
 
 
 def _warn(variable: str, text: str) -> None:
-    """Once for all that inherit the environment: workers that are started read it, too."""
+    """Once for a job: not in the other ranks, nor in workers, which inherit the environment."""
+    said, known = f"{variable}={text}", os.environ.get(_SAID, "").split("\n")
+    if said in known or any(os.environ.get(name, "0") != "0" for name in _RANKS):
+        return
+    os.environ[_SAID] = "\n".join(filter(None, (*known, said)))
     import warnings
 
     from mp_tqdm._errors import TqdmWarning
-
-    said = f"{variable}={text}"
-    if os.environ.get(_SAID) == said:
-        return
-    os.environ[_SAID] = said
 
     warnings.warn(
         f"{variable}={text!r} is no number; bars keep their default. Set a number, or unset it.",

@@ -58,6 +58,10 @@ def check_new(bar: Any, template: str) -> None:
     """
     bar.format_meter(**{**bar.format_dict, "bar_format": template})
     if not _core.is_plain_template(template):
+        from mp_tqdm import _said
+
+        if not _said.is_first(f"bar_format {template}"):
+            return
         import warnings
 
         from mp_tqdm._errors import TqdmWarning

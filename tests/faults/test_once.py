@@ -50,7 +50,8 @@ def warned(command: list[str], setup: str) -> list[str]:
         pytest.skip("no mount namespace here")
     command = [unshare, "-m", "sh", "-ec", setup, "sh", *command]
     nowhere: dict[str, str | None] = {"XDG_RUNTIME_DIR": None, "TMPDIR": None}
-    env = programs.environment(MP_TQDM_MODE="off", TQDM_NCOLS="wide", **nowhere)
+    defaults = {"TQDM_NCOLS": "wide", "TQDM_DELAY": "long"}
+    env = programs.environment(MP_TQDM_MODE="off", **defaults, **nowhere)
     process = programs.run(command, env=env)
     assert process.returncode == 0, process.stderr
     lines = process.stderr.splitlines()
@@ -62,6 +63,7 @@ def warned(command: list[str], setup: str) -> list[str]:
 def test_what_workers_warn_of_is_said_once(program: Program, method: str, has_bar: str) -> None:
     said = warned(program(WARN, method, has_bar, "10"), APART)
     begins = [
+        "TQDM_DELAY='long' is no number",
         "TQDM_NCOLS='wide' is no number",
         "Unknown colour (nonsense)",
         "mp_tqdm ignored a count that is NaN",
