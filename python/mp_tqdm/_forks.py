@@ -41,6 +41,7 @@ def note_fork() -> None:
     makers.insert(0, (_pid, depth()))
     del makers[_MOST_FORKS:]
     children.clear()
+    _followed.clear()
     _pid, had_group = os.getpid(), group_exists()
     streams[:] = sys.stdout, sys.stderr
 
@@ -49,6 +50,10 @@ def _note_child() -> None:
     children[:] = [None]
     if _core.is_attached():
         prepare()
+    elif not makers:
+        from mp_tqdm import _redirect
+
+        _redirect.begin_worker()  # it attaches before it prints, if children have begun
 
 
 def _forget_half_imports() -> None:
@@ -123,6 +128,29 @@ def prepare() -> None:
         _redirect.begin_worker()
     except Exception:  # noqa: BLE001, S110 - the workers start all the same, and count
         pass
+
+
+# The job that children of this process would begin, once it was asked for; empty in a worker.
+_followed: list[str] = []
+
+
+def follow_workers() -> None:
+    """Attaches where workers counted that this process did not attach before, if there are some.
+
+    It draws their lines then, and is the last one out. Before it prints, and at exit: a pool ends
+    its workers by a signal, and they can neither draw a last line nor remove the segment.
+    """
+    parents = [parent for _, parent in packages()]
+    if _core.is_attached() or not (parents or children) or any(parents):
+        return
+    from mp_tqdm import _job
+
+    if not _followed:
+        identity = _job.who()
+        _followed.append("" if identity.role == "worker" else identity.job)
+    if _followed[0] and _job.segment(_followed[0]) is not None:
+        _core.join(follows_workers=True)
+        _core.expect_workers()
 
 
 def has_children() -> bool:

@@ -47,6 +47,11 @@ PRINTS = """
             burst()
             for process in crew:
                 process.wait()
+        elif way == "os.fork":
+            crew = [os.fork() or work() or os._exit(0) for _ in range(2)]
+            burst()
+            for process in crew:
+                os.waitpid(process, 0)
         elif way == "executor":
             from concurrent.futures import ProcessPoolExecutor
 
@@ -72,7 +77,7 @@ RESULTS = [f"result {number}" for number in range(3)]
 
 @pytest.mark.faults("F134")
 @pytest.mark.faults("F139")
-@pytest.mark.parametrize("way", ["fork", "spawn", "forkserver", "executor", "session"])
+@pytest.mark.parametrize("way", ["fork", "spawn", "forkserver", "executor", "session", "os.fork"])
 def test_the_programs_own_text_is_whole_and_follows_the_line_of_workers_that_are_gone(
     terminal: Terminal, program: Callable[..., list[str]], tmp_path: Path, way: str
 ) -> None:

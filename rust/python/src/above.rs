@@ -162,7 +162,7 @@ impl Shared {
             .devices
             .iter()
             .map(|(output, device)| (*output, *device))
-            .filter(|(_, device)| *device != 0)
+            .filter(|(output, device)| *device != 0 && !self.apart.contains(output))
             .filter(|(output, _)| has_bar(*output) || self.display.is_shown(*output))
             .min_by_key(|(output, _)| output.0);
         // Where that is as before, somebody may have marked it since.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use mp_tqdm_counters::Role;
 use pyo3::prelude::*;
 
+use crate::interrupt::is_interrupt;
 use crate::process::lock;
 use crate::{entries, hot, joining, unfinished};
 
@@ -89,6 +90,25 @@ pub(crate) fn resume(py: Python<'_>) {
         && let Err(error) = monitor.call_method0("resume")
     {
         error.write_unraisable(py, None);
+    }
+}
+
+/// Before a text: a process that is not attached joins those of its children that count already.
+pub(crate) fn follow_workers(py: Python<'_>) -> PyResult<()> {
+    if hot::process().is_some() {
+        return Ok(());
+    }
+    let forks = py.import("mp_tqdm._forks");
+    match forks.and_then(|forks| forks.call_method0("follow_workers")) {
+        Err(error) if is_interrupt(py, &error) => Err(error),
+        // It prints all the same.
+        Err(_) => Ok(()),
+        Ok(_) => {
+            if let Some(process) = hot::process() {
+                py.detach(|| process.stage.flush(process));
+            }
+            Ok(())
+        }
     }
 }
 

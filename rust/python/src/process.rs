@@ -130,10 +130,12 @@ impl Process {
         cells.used().filter_map(Cell::read).any(has_one)
     }
 
-    /// Whether a worker is there, who may open a bar.
+    /// Whether a worker is there, who may open a bar. (Who followed its workers stands there as one.)
     pub(crate) fn has_workers(&self) -> bool {
-        let alive = self.home.liveness();
-        let is_worker = |view: ProcessView| view.role == Role::Worker && !alive.is_dead(view.id);
+        let (me, alive) = (self.home.me, self.home.liveness());
+        let is_worker = |view: ProcessView| {
+            view.role == Role::Worker && view.id != me && !alive.is_dead(view.id)
+        };
         self.home.tables.processes().views().any(is_worker)
     }
 

@@ -214,6 +214,9 @@ impl Stage {
     /// Looks for bars of workers: processes were started, or may be.
     pub(crate) fn expect_workers(&self, process: &'static Process) {
         self.shared().expected_until_s = monotonic().as_secs_f64() + EXPECTED_S;
+        if self.shared().has_outputs() {
+            self.claim(process);
+        }
         self.attend(process);
     }
 
