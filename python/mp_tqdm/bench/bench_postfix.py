@@ -2,27 +2,36 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import repeat
 from typing import Any
 
+from mp_tqdm.bench import floor
 from mp_tqdm.bench.bench_update import empty_loop, timed
 from mp_tqdm.bench.subject import Subject, Suite, fresh
 
 
-def _sets(count: int, set_postfix: Callable[..., object]) -> float:
+def _sets(count: int, bar: Any) -> float:
     loss = 0.25
     begin = time.perf_counter()
     for _ in repeat(None, count):
-        set_postfix(loss=loss)
+        bar.set_postfix(loss=loss)
     return time.perf_counter() - begin
 
 
-def _sets_without_refresh(count: int, set_postfix: Callable[..., object]) -> float:
+def _sets_without_refresh(count: int, bar: Any) -> float:
     loss = 0.25
     begin = time.perf_counter()
     for _ in repeat(None, count):
-        set_postfix(refresh=False, loss=loss)
+        bar.set_postfix(refresh=False, loss=loss)
+    return time.perf_counter() - begin
+
+
+def _keeps(count: int, floors: Any) -> float:
+    loss = 0.25
+    begin = time.perf_counter()
+    for _ in repeat(None, count):
+        floors.keep(loss=loss)
     return time.perf_counter() - begin
 
 
@@ -42,20 +51,16 @@ def _sets_the_text(count: int, bar: Any) -> float:
     return time.perf_counter() - begin
 
 
-@contextmanager
-def _ours(total: int) -> Iterator[Any]:
+def _ours(total: int) -> Any:
     from mp_tqdm import mp_tqdm
 
-    with mp_tqdm(total=total) as bar:
-        yield bar.set_postfix
+    return mp_tqdm(total=total)
 
 
-@contextmanager
-def _tqdm(total: int) -> Iterator[Any]:
+def _tqdm(total: int) -> Any:
     from tqdm import tqdm
 
-    with tqdm(total=total) as bar:
-        yield bar.set_postfix
+    return tqdm(total=total)
 
 
 @contextmanager
@@ -89,9 +94,14 @@ def _alive(total: int) -> Iterator[Any]:
 
 SUITE = Suite(
     name="postfix",
-    title="One call of set_postfix(loss=x), above the empty loop",
+    title="One call of bar.set_postfix(loss=x), above the empty loop",
     subjects=(
         Subject("empty loop", fresh(empty_loop)),
+        Subject(
+            "floor: C object.keep(loss=x)",
+            timed(_keeps, lambda _: nullcontext(floor.load().Object())),
+            floor.PACKAGE,
+        ),
         Subject("mp_tqdm", timed(_sets, _ours), "mp-tqdm"),
         Subject("tqdm, refresh=False", timed(_sets_without_refresh, _tqdm), "tqdm"),
         Subject("tqdm", timed(_sets, _tqdm), "tqdm"),
@@ -100,5 +110,6 @@ SUITE = Suite(
         Subject("alive-progress bar.text = x", timed(_sets_the_text, _alive), "alive-progress"),
     ),
     baseline="empty loop",
+    floor="floor: C object.keep(loss=x)",
     ours="mp_tqdm",
 )

@@ -126,38 +126,70 @@ static PyObject *total(PyObject *self, PyObject *none) {
     return PyLong_FromLongLong(__atomic_load_n(&line->n, __ATOMIC_RELAXED));
 }
 
-/* A bar that has only the method `update`. */
+/* An object that adds, and keeps the keywords of a call, and is nothing else. */
+
+#define KEPT 4
 
 typedef struct {
     PyObject_HEAD
     int64_t *n;
-} Bar;
+    PyObject *names, *values[KEPT];
+} Object;
 
-static PyObject *bar_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    Bar *self = (Bar *)type->tp_alloc(type, 0);
+static PyObject *object_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    Object *self = (Object *)type->tp_alloc(type, 0);
     if (self != NULL) self->n = &line->n;
     return (PyObject *)self;
 }
 
-static PyObject *bar_update(PyObject *object, PyObject *const *args, Py_ssize_t nargs,
+static PyObject *object_add(PyObject *object, PyObject *const *args, Py_ssize_t nargs,
                             PyObject *names) {
     int64_t k = parse(args, nargs, names);
     if (k == -1 && PyErr_Occurred()) return NULL;
-    add_plain(((Bar *)object)->n, k);
+    add_plain(((Object *)object)->n, k);
     Py_RETURN_NONE;
 }
 
-static PyMethodDef bar_methods[] = {
-    {"update", (PyCFunction)(void (*)(void))bar_update, METH_FASTCALL | METH_KEYWORDS, "Add n."},
+static PyObject *object_keep(PyObject *object, PyObject *const *args, Py_ssize_t nargs,
+                          PyObject *names) {
+    Object *self = (Object *)object;
+    Py_ssize_t count = names == NULL ? 0 : PyTuple_GET_SIZE(names);
+    if (nargs != 0 || count > KEPT) {
+        PyErr_SetString(PyExc_TypeError, "takes a few keywords alone");
+        return NULL;
+    }
+    Py_XINCREF(names);
+    Py_XSETREF(self->names, names);
+    for (Py_ssize_t i = 0; i < count; i++) {
+        Py_INCREF(args[i]);
+        Py_XSETREF(self->values[i], args[i]);
+    }
+    Py_RETURN_NONE;
+}
+
+static void object_dealloc(PyObject *object) {
+    Object *self = (Object *)object;
+    Py_XDECREF(self->names);
+    for (int i = 0; i < KEPT; i++) Py_XDECREF(self->values[i]);
+    Py_TYPE(object)->tp_free(object);
+}
+
+#define METHOD(name, doc) \
+    {#name, (PyCFunction)(void (*)(void))object_##name, METH_FASTCALL | METH_KEYWORDS, doc}
+
+static PyMethodDef object_methods[] = {
+    METHOD(add, "Add n."),
+    METHOD(keep, "Keep references to keywords."),
     {NULL},
 };
 
-static PyTypeObject BarType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "floor.Bar",
-    .tp_basicsize = sizeof(Bar),
+static PyTypeObject ObjectType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "floor.Object",
+    .tp_basicsize = sizeof(Object),
     .tp_flags = Py_TPFLAGS_DEFAULT,
-    .tp_new = bar_new,
-    .tp_methods = bar_methods,
+    .tp_new = object_new,
+    .tp_dealloc = object_dealloc,
+    .tp_methods = object_methods,
 };
 
 /* The iterable under test: None, `count` times, with the clock read before the first and after the
@@ -239,7 +271,7 @@ PyMODINIT_FUNC PyInit_floor(void) {
     if (line == MAP_FAILED) return PyErr_SetFromErrno(PyExc_OSError);
     PyObject *self = PyModule_Create(&module);
     if (self == NULL || PyModule_AddType(self, &IterType) < 0 ||
-        PyModule_AddType(self, &LockedIterType) < 0 || PyModule_AddType(self, &BarType) < 0 ||
+        PyModule_AddType(self, &LockedIterType) < 0 || PyModule_AddType(self, &ObjectType) < 0 ||
         PyModule_AddType(self, &StopwatchType) < 0)
         return NULL;
     return self;
