@@ -267,7 +267,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         self.disable = True
         self._instances.discard(self)
         try:
-            self._flush_postfix()
+            self._end_postfix()
             if self._painter is not None:
                 from mp_tqdm import _sync
 

@@ -149,7 +149,7 @@ class Counting:
     _painter: Any
     _pos: Any
     _postfix: Any
-    _postfix_frame: Any
+    _postfix_frame: int
     _total: Any
     disable: Any
 
@@ -173,6 +173,32 @@ class Counting:
 
     def _count(self, n: _Number = 1) -> None:
         """As `update`, for the Python code that draws the bar and has not to be told."""
+
+    def set_postfix(
+        self,
+        ordered_dict: Mapping[str, Any] | None = None,
+        refresh: bool | None = True,
+        **kwargs: Any,
+    ) -> None:
+        """Sets what follows the rate, as `key=value` pairs.
+
+        Numbers and texts are stored as they are and become text in the drawing thread, once a
+        frame. Other values (tensors, arrays) are turned into text here, at most once a frame,
+        because doing so may be slow: of several within one frame the first is shown, and the last
+        at the next `update` after the frame, at the next call or at the end. No more than that one
+        is held.
+
+        Args:
+            ordered_dict: Pairs, shown first, in this order.
+            refresh: Accepted: the next frame shows it in any case.
+            **kwargs: More pairs, sorted by name.
+        """
+
+    def _kept_postfix(self) -> dict[str, Any] | None:
+        """The last keywords of `set_postfix`, unless they became text or were replaced."""
+
+    def _forget_postfix(self) -> None:
+        """Lets go of them."""
 
 @final
 class CountingIter:
@@ -330,18 +356,6 @@ class Bar:
         Returns:
             False if some value is no plain number or text: then nothing is stored.
         """
-
-    def keep_postfix(self, pairs: dict[str, Any], /) -> bool:
-        """Stores the keywords of a call as what follows the rate, sorted by name.
-
-        Returns:
-            False if some value is no plain number or text, or if Python code draws this bar: then
-            nothing is stored.
-        """
-
-    @property
-    def kept_postfix(self) -> dict[str, Any] | None:
-        """What `keep_postfix` was last given; None if another postfix was set since."""
 
     def set_looks(self, looks: Mapping[str, Any]) -> None:
         """Changes how the line looks, from the next frame on."""

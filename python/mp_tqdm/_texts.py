@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from mp_tqdm import _core
 
 TYPE_CHECKING = False
@@ -145,42 +147,38 @@ class Texts(Numbers):
         if refresh and self._painter is not None:
             self.refresh()
 
-    def set_postfix(
+    def _put_postfix(
         self,
         ordered_dict: Mapping[str, Any] | None = None,
         refresh: bool | None = True,
         **kwargs: Any,
     ) -> None:
-        """Sets what follows the rate, as `key=value` pairs.
-
-        Numbers and texts are stored as they are and become text in the drawing thread, once a
-        frame. Other values (tensors, arrays) are turned into text here, at most once a frame,
-        because doing so may be slow: of several within one frame the first is shown, and the last
-        at the next call or at the end.
-
-        Args:
-            ordered_dict: Pairs, shown first, in this order.
-            refresh: Accepted: the next frame shows it in any case.
-            **kwargs: More pairs, sorted by name.
-        """
+        """`set_postfix` where the native one does not do: see there."""
         native = self._native
-        if native is not None and (ordered_dict or not native.keep_postfix(kwargs)):
-            self._set_postfix({**dict(ordered_dict or {}), **dict(sorted(kwargs.items()))})
-            if self._painter is not None and refresh:
-                self.refresh()
-
-    def _set_postfix(self, pairs: dict[str, Any]) -> None:
-        """Sets pairs in their order, or with values that become text here, once a frame."""
-        native = self._native
+        if native is None:
+            return
+        pairs = {**dict(ordered_dict or {}), **dict(sorted(kwargs.items()))}
         if self._painter is not None and native.draws:
             self.postfix = postfix_text(pairs, self.format_num)
-            return
-        self._postfix = _Pairs(pairs)
-        if native.set_postfix(pairs):
-            self._postfix_frame = None
-        elif native.job_frames != self._postfix_frame:
-            self._postfix_frame = native.job_frames
-            native.set_postfix(postfix_text(pairs, self.format_num))
+        else:
+            self._forget_postfix()
+            self._postfix = _Pairs(pairs)
+            if native.set_postfix(pairs):
+                self._postfix_frame = 0
+            elif self._postfix_frame != native.job_frames + 1:
+                self._show_postfix(pairs)
+        if self._painter is not None and refresh:
+            self.refresh()
+
+    def _show_postfix(self, pairs: dict[str, Any]) -> None:
+        """Shows values that become text here, the next ones not before the next frame."""
+        self.postfix = postfix_text(pairs, self.format_num)
+        self._postfix_frame = self._native.job_frames + 1
+
+    def _pairs(self) -> dict[str, Any] | None:
+        """What was last set and is no text yet."""
+        kept = self._kept_postfix()
+        return self._postfix if kept is None and type(self._postfix) is _Pairs else kept
 
     def set_postfix_str(self, s: Any = "", refresh: bool = True) -> None:
         """Sets the text that follows the rate."""
@@ -191,14 +189,13 @@ class Texts(Numbers):
     @property
     def postfix(self) -> Any:
         """What follows the rate: a text, or what was given as `postfix=` and is no dict."""
-        kept = self._native.kept_postfix if self._native is not None else None
-        postfix = self._postfix if kept is None else _Pairs(sorted(kept.items()))
-        return postfix_text(postfix, self.format_num) if type(postfix) is _Pairs else postfix
+        pairs = self._pairs()
+        return self._postfix if pairs is None else postfix_text(pairs, self.format_num)
 
     @postfix.setter
     def postfix(self, value: Any) -> None:
-        self._postfix = value
-        self._postfix_frame = None
+        self._forget_postfix()
+        self._postfix, self._postfix_frame = value, 0
         if self._native is not None:
             self._native.set_postfix(value if value is None else text_of(value))
 
@@ -209,18 +206,27 @@ class Texts(Numbers):
             self.postfix = postfix
 
     def _flush_postfix(self) -> None:
-        """Shows the last values that were stored without being turned into text."""
-        if self._postfix_frame is not None and self._native.kept_postfix is None:
-            self._native.set_postfix(postfix_text(self._postfix, self.format_num))
-            self._postfix_frame = None
+        """Shows the last values that were kept without being turned into text."""
+        pairs = self._pairs()
+        if self._postfix_frame and pairs is not None:
+            self._show_postfix(pairs)
+
+    def _end_postfix(self) -> None:
+        """Shows them, and lets go of what was given but for numbers and texts."""
+        self._flush_postfix()
+        pairs = self._kept_postfix()
+        if pairs is not None:
+            self._forget_postfix()
+            self._postfix = _Pairs(pairs)
 
 
 def postfix_text(pairs: Mapping[str, Any], format_num: Callable[[Any], str]) -> str:
     """Gives tqdm's text of a postfix: `loss=0.25, lr=1e-3`."""
-    from numbers import Number
+    # Where nobody has imported it, there is no other type of numbers. At exit nobody can import it.
+    number = getattr(sys.modules.get("numbers"), "Number", (int, float, complex))
 
     def text(value: Any) -> str:
-        return text_of(value, format_num if isinstance(value, Number) else str)
+        return text_of(value, format_num if isinstance(value, number) else str)
 
     return ", ".join(f"{key}={text(value).strip()}" for key, value in pairs.items())
 

@@ -221,10 +221,18 @@ impl BarEntry {
         }
     }
 
-    /// Writes the encoded postfix under the rule of [`BarEntry::set_desc`].
-    pub fn set_postfix(&self, bytes: &[u8], order: u32, me: ProcessId, alive: &impl Liveness) {
+    /// Writes the encoded postfix under the rule of [`BarEntry::set_desc`]; see [`Text::set`].
+    pub fn set_postfix(
+        &self,
+        bytes: &[u8],
+        order: u32,
+        me: ProcessId,
+        alive: &impl Liveness,
+    ) -> Option<u64> {
         if self.may_write(order) {
-            self.postfix.set(bytes, me, alive);
+            self.postfix.set(bytes, me, alive)
+        } else {
+            None
         }
     }
 

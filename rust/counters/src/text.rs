@@ -40,12 +40,12 @@ impl<const WORDS: usize> Text<WORDS> {
         }
     }
 
-    /// Writes `bytes`, cut to the capacity; false (and nothing changes) while another live process
-    /// is writing.
-    pub fn set(&self, bytes: &[u8], me: ProcessId, alive: &impl Liveness) -> bool {
+    /// Writes `bytes`, cut to the capacity. Returns what [`Text::holds`] says as long as they hold;
+    /// `None` (and nothing changes) while another live process is writing.
+    pub fn set(&self, bytes: &[u8], me: ProcessId, alive: &impl Liveness) -> Option<u64> {
         let seen = self.commit.load(Ordering::Relaxed);
         if seen & WRITING != 0 && !self.may_take_over(seen, me, alive) {
-            return false;
+            return None;
         }
         let version = seen >> VERSION_SHIFT & VERSION_MASK;
         let writing = WRITING | version << VERSION_SHIFT | me.pack();
@@ -55,7 +55,7 @@ impl<const WORDS: usize> Text<WORDS> {
             .commit
             .compare_exchange(seen, writing, Ordering::Acquire, Ordering::Relaxed);
         if won.is_err() {
-            return false;
+            return None;
         }
         // SYNC POINT: a reader that sees one of the stores below sees the turn before it too, and so
         // notices at its second look that its buffer is no longer the one that holds.
@@ -69,10 +69,25 @@ impl<const WORDS: usize> Text<WORDS> {
             eight[..chunk.len()].copy_from_slice(chunk);
             word.store(u64::from_le_bytes(eight), Ordering::Relaxed);
         }
+        let holds = next << VERSION_SHIFT | me.pack();
         // SYNC POINT: publishes the buffer to `get`.
-        self.commit
-            .store(next << VERSION_SHIFT | me.pack(), Ordering::Release);
-        true
+        self.commit.store(holds, Ordering::Release);
+        Some(holds)
+    }
+
+    /// A number that changes when another text is written.
+    #[must_use]
+    pub fn holds(&self) -> u64 {
+        self.commit.load(Ordering::Relaxed)
+    }
+
+    /// Changes eight bytes of the text that `holds` names, from the eighth of so many on: a reader meets
+    /// those before or these. For the process that wrote it, while no other one may write.
+    pub fn store(&self, holds: u64, eighths: usize, eight: u64) {
+        let version = holds >> VERSION_SHIFT & VERSION_MASK;
+        if let Some(word) = self.buffers[(version & 1) as usize][1..].get(eighths) {
+            word.store(eight, Ordering::Relaxed);
+        }
     }
 
     fn may_take_over(&self, seen: u64, me: ProcessId, alive: &impl Liveness) -> bool {
@@ -154,10 +169,10 @@ mod tests {
         let text = Text::<4>::new();
         assert_eq!(text.get_string().unwrap(), "");
         for sample in ["one", "", "exactly 24 bytes long..."] {
-            assert!(text.set(sample.as_bytes(), ME, &Dead(vec![])));
+            assert!(text.set(sample.as_bytes(), ME, &Dead(vec![])).is_some());
             assert_eq!(text.get_string().unwrap(), sample);
         }
-        assert!(text.set(&[b'x'; 100], ME, &Dead(vec![])));
+        assert!(text.set(&[b'x'; 100], ME, &Dead(vec![])).is_some());
         assert_eq!(text.get().unwrap().len(), Text::<4>::CAPACITY);
     }
 
@@ -176,9 +191,22 @@ mod tests {
             Ordering::Relaxed,
         );
         assert_eq!(text.get().unwrap(), b"old");
-        assert!(!text.set(b"new", ME, &Dead(vec![])));
-        assert!(text.set(b"new", ME, &one_dead));
+        assert!(text.set(b"new", ME, &Dead(vec![])).is_none());
+        assert!(text.set(b"new", ME, &one_dead).is_some());
         assert_eq!(text.get().unwrap(), b"new");
+    }
+
+    #[test]
+    fn eight_bytes_of_a_text_can_be_changed_while_it_holds() {
+        let text = Text::<4>::new();
+        let holds = text.set(b"01234567abcdefgh", ME, &Dead(vec![])).unwrap();
+        assert_eq!(text.holds(), holds);
+        text.store(holds, 1, u64::from_le_bytes(*b"ABCDEFGH"));
+        assert_eq!(text.get_string().unwrap(), "01234567ABCDEFGH");
+        text.store(holds, usize::MAX, 0);
+        text.set(b"other", ME, &Dead(vec![]));
+        assert_ne!(text.holds(), holds);
+        assert_eq!(text.get_string().unwrap(), "other");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyFloat, PyInt, PyString};
 
-use crate::style::{Ascii, Looks, PostfixPacker};
+use crate::style::{Ascii, Looks, Packed, PostfixPacker};
 use crate::traits::{Leave, Reduce};
 
 /// A text of Python's, of which a lone surrogate is shown as a replacement character: any file name
@@ -111,55 +111,32 @@ pub(crate) fn packed_postfix(given: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8
     }
     let mut packer = PostfixPacker::new();
     for (key, value) in given.cast::<PyDict>()? {
-        if !pack_pair(&mut packer, &key, &value)? {
+        if pack_pair(&mut packer, &key, &value)?.is_none() {
             return Ok(None);
         }
     }
     Ok(Some(packer.finish()))
 }
 
-/// Keyword arguments as a postfix, sorted by name as in tqdm.
-pub(crate) fn packed_keywords(given: &Bound<'_, PyDict>) -> PyResult<Option<Vec<u8>>> {
-    if given.len() < 2 {
-        return packed_postfix(given.as_any());
-    }
-    let mut pairs = Vec::with_capacity(given.len());
-    for (key, value) in given {
-        let name = key.cast::<PyString>()?.to_string_lossy().into_owned();
-        pairs.push((name, key, value));
-    }
-    // UTF-8 sorts by code points, as Python does.
-    pairs.sort_by(|a, b| a.0.cmp(&b.0));
-    let mut packer = PostfixPacker::new();
-    for (_, key, value) in &pairs {
-        if !pack_pair(&mut packer, key, value)? {
-            return Ok(None);
-        }
-    }
-    Ok(Some(packer.finish()))
-}
-
-/// False where the value is neither a plain number nor a text.
-fn pack_pair(
+/// How a pair is stored, and where; `None` where the value is neither a plain number nor a text.
+pub(crate) fn pack_pair(
     packer: &mut PostfixPacker,
     key: &Bound<'_, PyAny>,
     value: &Bound<'_, PyAny>,
-) -> PyResult<bool> {
+) -> PyResult<Option<(Packed, usize)>> {
     let Ok(key) = key.cast::<PyString>() else {
-        return Ok(false);
+        return Ok(None);
     };
     let key = key.to_string_lossy();
     if value.is_instance_of::<PyFloat>() {
-        packer.float(&key, value.extract()?);
+        Ok(Some((Packed::Float, packer.float(&key, value.extract()?))))
     } else if value.is_exact_instance_of::<PyInt>() {
-        match value.extract() {
-            Ok(value) => packer.int(&key, value),
-            Err(_) => return Ok(false),
-        }
+        let value = value.extract().ok();
+        Ok(value.map(|value| (Packed::Int, packer.int(&key, value))))
     } else if let Ok(text) = value.cast::<PyString>() {
-        packer.text(&key, &text.to_string_lossy());
+        let place = packer.text(&key, &text.to_string_lossy());
+        Ok(Some((Packed::Text, place)))
     } else {
-        return Ok(false);
+        Ok(None)
     }
-    Ok(true)
 }

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use mp_tqdm_counters::sync::{AtomicU64, Ordering};
 use mp_tqdm_counters::{
-    BY_WORKERS, BarId, BarView, Cell, CellKey, CellView, HotEntry, Identity, Joined, Opening,
-    REPORTABLE, Role, Value,
+    BY_WORKERS, BarEntry, BarId, BarView, Cell, CellKey, CellView, HotEntry, Identity, Joined,
+    Opening, REPORTABLE, Role, Value,
 };
 use pyo3::{PyResult, Python};
 
@@ -296,6 +296,20 @@ impl BarCore {
             .filter_map(Cell::read)
             .filter(|cell| same.contains(&cell.key.bar))
             .collect()
+    }
+
+    /// The bar's entry in the segment, for texts, unless it is over here.
+    pub(crate) fn texts(&self, process: &'static Process) -> Option<&'static BarEntry> {
+        let id = self.id.filter(|_| self.job == process.home.job)?;
+        let entry = process.home.tables.bars().entry(id)?;
+        (!self.is_closed()).then_some(entry)
+    }
+
+    /// Hands a packed postfix to whoever draws. Returns what then holds there, if it is this one.
+    pub(crate) fn set_postfix(&self, process: &'static Process, packed: &[u8]) -> Option<u64> {
+        let home = &process.home;
+        self.texts(process)?
+            .set_postfix(packed, process.order(), home.me, &home.liveness())
     }
 
     /// Ends this handle: counts that come later go nowhere. Returns what n read last.

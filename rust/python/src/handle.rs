@@ -2,7 +2,7 @@
 //! here but in `hot/`.
 
 use std::os::fd::RawFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use mp_tqdm_counters::sync::{AtomicU32, Ordering};
 use mp_tqdm_counters::{
@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::above::end_lines_of_gone;
-use crate::arguments::{Text, leave_of, looks_of, packed_keywords, packed_postfix, reduce_of};
+use crate::arguments::{Text, leave_of, looks_of, packed_postfix, reduce_of};
 use crate::bar::BarCore;
 use crate::farewell::{Farewell, depart};
 use crate::hot;
@@ -37,8 +37,6 @@ pub(crate) struct Bar {
     core: RwLock<Arc<BarCore>>,
     /// `None` for a copy.
     spec: Option<Spec>,
-    /// The keywords of the last `keep_postfix`, until another postfix is set.
-    kept: Mutex<Option<Py<PyDict>>>,
     /// 1 once an exception ended the work: the last line is red, or says so.
     failed: AtomicU32,
     /// What was known when the bar closed here.
@@ -61,36 +59,11 @@ impl Bar {
         Arc::clone(&self.core.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn kept(&self) -> MutexGuard<'_, Option<Py<PyDict>>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Drops it behind the lock, as that may run Python code.
-    fn forget_kept(&self) {
-        let before = self.kept().take();
-        drop(before);
-    }
-
-    /// Hands a packed postfix to whoever draws; false if there is none.
-    fn put_postfix(&self, py: Python<'_>, packed: Option<Vec<u8>>) -> PyResult<bool> {
-        let Some(bytes) = packed else {
-            return Ok(false);
-        };
-        self.with_entry(py, |process, entry| {
-            let alive = process.home.liveness();
-            entry.set_postfix(&bytes, process.order(), process.home.me, &alive);
-        })?;
-        Ok(true)
-    }
-
     /// The bar's entry in the segment, for texts.
     fn with_entry(&self, py: Python<'_>, body: impl FnOnce(&Process, &BarEntry)) -> PyResult<()> {
         let process = process(py)?;
         let core = self.core.read().unwrap_or_else(PoisonError::into_inner);
-        if !core.is_closed()
-            && let Some(id) = core.id.filter(|_| core.job == process.home.job)
-            && let Some(entry) = process.home.tables.bars().entry(id)
-        {
+        if let Some(entry) = core.texts(process) {
             body(process, entry);
         }
         Ok(())
@@ -207,7 +180,6 @@ impl Bar {
         Ok(Self {
             core: RwLock::new(core),
             spec: Some(spec),
-            kept: Mutex::new(None),
             failed: AtomicU32::new(0),
             last: Mutex::new(None),
         })
@@ -240,7 +212,6 @@ impl Bar {
         Ok(Self {
             core: RwLock::new(core),
             spec: None,
-            kept: Mutex::new(None),
             failed: AtomicU32::new(0),
             last: Mutex::new(None),
         })
@@ -385,30 +356,11 @@ impl Bar {
     /// Stores a postfix: a text, or names and values. False if some value is neither a plain number
     /// nor a text: then nothing is stored, and the caller makes a text of it.
     fn set_postfix(&self, py: Python<'_>, postfix: &Bound<'_, PyAny>) -> PyResult<bool> {
-        self.forget_kept();
-        self.put_postfix(py, packed_postfix(postfix)?)
-    }
-
-    /// As `set_postfix`, for the keywords of a call: sorted by name, and kept for `kept_postfix`. False
-    /// also where Python code draws.
-    #[pyo3(signature = (pairs, /))]
-    fn keep_postfix(&self, py: Python<'_>, pairs: &Bound<'_, PyDict>) -> PyResult<bool> {
-        let draws_itself = |spec: &Spec| spec.traits & SELF_DRAWN != 0;
-        if self.spec.as_ref().is_some_and(draws_itself)
-            || !self.put_postfix(py, packed_keywords(pairs)?)?
-        {
-            self.forget_kept();
-            return Ok(false);
+        let packed = packed_postfix(postfix)?;
+        if let Some(bytes) = &packed {
+            self.core().set_postfix(process(py)?, bytes);
         }
-        let before = self.kept().replace(pairs.clone().unbind());
-        drop(before);
-        Ok(true)
-    }
-
-    /// What `keep_postfix` was last given, unless another postfix was set since.
-    #[getter]
-    fn kept_postfix(&self, py: Python<'_>) -> Option<Py<PyDict>> {
-        self.kept().as_ref().map(|pairs| pairs.clone_ref(py))
+        Ok(packed.is_some())
     }
 
     /// What each rank did so far, or until the bar closed here.

@@ -31,6 +31,7 @@ mod counting;
 mod crash;
 mod iterator;
 mod make;
+mod postfix;
 mod report;
 
 use call::swallow;

@@ -146,6 +146,12 @@ impl Process {
             && self.home.rank == Rank(0)
     }
 
+    /// The number of the next frame that the job draws, from 1.
+    pub(crate) fn frame(&self) -> u64 {
+        let frames = &self.home.tables.header.frames;
+        frames.load(Ordering::Relaxed).wrapping_add(1)
+    }
+
     /// The order of this process among those whose texts a line could show.
     pub(crate) fn order(&self) -> u32 {
         match self.home.role {

@@ -135,6 +135,14 @@ fn number(value: f64) -> Number {
 /// What the segment keeps of a postfix.
 const POSTFIX_BYTES: usize = 48 * 8;
 
+/// What a value is packed as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packed {
+    Float,
+    Int,
+    Text,
+}
+
 /// Packs a postfix as values: they become text once a frame, in the process that draws. What does not
 /// fit is left out whole, with all that follows: a cut number would be another number.
 pub(crate) struct PostfixPacker {
@@ -162,33 +170,52 @@ impl PostfixPacker {
         packer.bytes
     }
 
-    pub(crate) fn int(&mut self, key: &str, value: i64) {
-        self.pair(b'i', key, |bytes| bytes.extend(value.to_le_bytes()));
+    /// Returns in which eight bytes the number stands, as do the next two.
+    pub(crate) fn int(&mut self, key: &str, value: i64) -> usize {
+        self.number(b'i', key, value.to_le_bytes())
     }
 
-    pub(crate) fn float(&mut self, key: &str, value: f64) {
-        self.pair(b'f', key, |bytes| bytes.extend(value.to_le_bytes()));
+    pub(crate) fn float(&mut self, key: &str, value: f64) -> usize {
+        self.number(b'f', key, value.to_le_bytes())
     }
 
-    pub(crate) fn text(&mut self, key: &str, value: &str) {
-        self.pair(b's', key, |bytes| put_text(bytes, value));
+    pub(crate) fn text(&mut self, key: &str, value: &str) -> usize {
+        self.pair(0, b's', key, |bytes| put_text(bytes, value))
+    }
+
+    /// Zeros before the pair let the number begin where eight bytes do: it can be changed there later.
+    fn number(&mut self, kind: u8, key: &str, eight: [u8; 8]) -> usize {
+        let behind_key = self.bytes.len() + 1 + 2 + key.len();
+        let padding = behind_key.next_multiple_of(8) - behind_key;
+        self.pair(padding, kind, key, |bytes| bytes.extend(eight))
     }
 
     pub(crate) fn finish(self) -> Vec<u8> {
         self.bytes
     }
 
-    fn pair(&mut self, kind: u8, key: &str, put_value: impl FnOnce(&mut Vec<u8>)) {
-        if self.is_full {
-            return;
-        }
+    fn pair(
+        &mut self,
+        padding: usize,
+        kind: u8,
+        key: &str,
+        put_value: impl FnOnce(&mut Vec<u8>),
+    ) -> usize {
         let before = self.bytes.len();
+        self.bytes.resize(before + padding, 0);
         self.bytes.push(kind);
         put_text(&mut self.bytes, key);
+        let place = self.bytes.len();
         put_value(&mut self.bytes);
-        if self.bytes.len() > POSTFIX_BYTES {
+        self.is_full |= self.bytes.len() > POSTFIX_BYTES;
+        if self.is_full {
             self.bytes.truncate(before);
-            self.is_full = true;
+            return usize::MAX;
+        }
+        if place.is_multiple_of(8) {
+            place / 8
+        } else {
+            usize::MAX
         }
     }
 }
@@ -198,6 +225,9 @@ pub(crate) fn unpack_postfix(bytes: &[u8]) -> Postfix {
     let mut reader = Reader(bytes);
     let mut pairs = Vec::new();
     while let Some(&[kind]) = reader.take(1) {
+        if kind == 0 {
+            continue;
+        }
         if kind == b't' {
             return reader.text().map_or(Postfix::None, Postfix::Text);
         }
@@ -286,7 +316,7 @@ mod tests {
         let bytes = packer.finish();
         assert!(bytes.len() <= POSTFIX_BYTES);
         let pair = |index: i64| (format!("key{index:03}"), Value::Float(0.5));
-        let expected = Postfix::Pairs((0..22).map(pair).collect());
+        let expected = Postfix::Pairs((0..16).map(pair).collect());
         assert_eq!(unpack_postfix(&bytes), expected);
 
         let mut packer = PostfixPacker::new();

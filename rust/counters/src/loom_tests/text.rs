@@ -21,7 +21,7 @@ impl Page {
     }
 
     fn set(&self, text: &str, me: ProcessId) -> bool {
-        self.text.set(text.as_bytes(), me, &self.lives)
+        self.text.set(text.as_bytes(), me, &self.lives).is_some()
     }
 }
 

@@ -1,6 +1,6 @@
 //! `Counting`: the base of `mp_tqdm`, whose `update` is a raw method.
 
-use std::cell::Cell as Field;
+use std::cell::{Cell as Field, RefCell};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::offset_of;
 use std::ptr;
@@ -15,6 +15,7 @@ use pyo3::types::{PyString, PyType};
 
 use super::call::{arguments, none, plain_count, swallow, trapped};
 use super::make::{Members, Methods, make_type, member, method, slot};
+use super::postfix::{Kept, forget_postfix, kept_postfix, set_postfix};
 use super::{add, cell_of, warm, warm_cell};
 use crate::bar::BarCore;
 use crate::number::{to_python, value_of};
@@ -29,23 +30,31 @@ pub(super) struct Counting {
     pub(super) core: Field<Option<&'static BarCore>>,
     /// The attributes of `MEMBERS` (owned).
     kept: [Field<*mut ffi::PyObject>; KEPT],
+    /// The keywords of `set_postfix`.
+    pub(super) postfix: RefCell<Option<Kept>>,
+    /// [`Process::frame`] when they became text that Python has to make; 0: they are plain.
+    pub(super) postfix_frame: Field<u64>,
 }
 
-const KEPT: usize = 10;
+const KEPT: usize = 9;
 
 /// What the Python half keeps in each bar and reads before it was set: it is `None` then. Not in the
 /// instance's dict, which is the user's: while that one is empty, CPython finds `bar.update` at once.
-static MEMBERS: Members<{ KEPT + 1 }> = Members([
+static MEMBERS: Members<{ KEPT + 2 }> = Members([
     kept(c"_native", 0),
     kept(c"_painter", 1),
     kept(c"_look", 2),
     kept(c"_desc", 3),
     kept(c"_postfix", 4),
-    kept(c"_postfix_frame", 5),
-    kept(c"_pos", 6),
-    kept(c"_n", 7),
-    kept(c"_total", 8),
-    kept(c"disable", 9),
+    kept(c"_pos", 5),
+    kept(c"_n", 6),
+    kept(c"_total", 7),
+    kept(c"disable", 8),
+    member(
+        c"_postfix_frame",
+        ffi::Py_T_ULONGLONG,
+        offset_of!(Counting, postfix_frame),
+    ),
     ffi::PyMemberDef {
         name: ptr::null(),
         type_code: 0,
@@ -57,7 +66,8 @@ static MEMBERS: Members<{ KEPT + 1 }> = Members([
 
 const fn kept(name: &'static CStr, index: usize) -> ffi::PyMemberDef {
     let field = size_of::<Field<*mut ffi::PyObject>>();
-    member(name, offset_of!(Counting, kept) + index * field)
+    let offset = offset_of!(Counting, kept) + index * field;
+    member(name, ffi::Py_T_OBJECT_EX, offset)
 }
 
 impl Counting {
@@ -107,18 +117,30 @@ unsafe extern "C" fn counting_new(
     _args: *mut ffi::PyObject,
     _kwargs: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // SAFETY: `class` is a ready type, whose tp_alloc slot is never null.
-    let alloc = unsafe { ffi::PyType_GetSlot(class, ffi::Py_tp_alloc) };
-    // SAFETY: the slot's type is `allocfunc` by CPython's definition.
-    let alloc: ffi::allocfunc = unsafe { std::mem::transmute(alloc) };
-    // SAFETY: as CPython calls it; the memory it returns is zeroed.
-    let object = unsafe { alloc(class, 0) };
+    // That of `object` and not the class's tp_alloc: CPython 3.12 gives the instance room for
+    // attributes there, and without it finds no method at once.
+    let base = &raw mut ffi::PyBaseObject_Type;
+    // SAFETY: a ready type, whose tp_new is never null.
+    let new = unsafe { ffi::PyType_GetSlot(base, ffi::Py_tp_new) };
+    // SAFETY: the slot's type is `newfunc` by CPython's definition.
+    let new: ffi::newfunc = unsafe { std::mem::transmute(new) };
+    // SAFETY: the interpreter is attached.
+    let nothing = unsafe { ffi::PyTuple_New(0) };
+    // SAFETY: as CPython calls it, without arguments, as this type has a `__new__` of its own; the
+    // memory it returns is zeroed.
+    let object = unsafe { new(class, nothing, ptr::null_mut()) };
+    // SAFETY: owned; the empty tuple, or null.
+    unsafe { ffi::Py_XDECREF(nothing) };
     if !object.is_null() {
         let fields = object.cast::<Counting>();
         // SAFETY: fresh memory of this layout, which nobody else has seen.
         let entry = unsafe { &raw mut (*fields).entry };
         // SAFETY: as above; the zeros of `core` are `None` already.
         unsafe { entry.write(Field::new(idle_entry())) };
+        // SAFETY: as above.
+        let postfix = unsafe { &raw mut (*fields).postfix };
+        // SAFETY: as above.
+        unsafe { postfix.write(RefCell::new(None)) };
         // SAFETY: all fields hold valid values now.
         for field in &unsafe { counting(object) }.kept {
             field.set(none());
@@ -154,10 +176,14 @@ unsafe extern "C" fn counting_traverse(
     arg: *mut c_void,
 ) -> c_int {
     // SAFETY: a slot of `Counting`, on an instance that the collector holds.
-    let kept = &unsafe { counting(object) }.kept;
+    let counting = unsafe { counting(object) };
+    let postfix = counting.postfix.try_borrow();
+    let postfix = postfix.as_deref().ok().and_then(Option::as_ref);
+    let postfix = postfix.into_iter().flat_map(Kept::objects);
     // SAFETY: as above; instances of heap types own a reference to their type.
     let class = unsafe { ffi::Py_TYPE(object) }.cast::<ffi::PyObject>();
-    for object in kept.iter().map(Field::get).chain([class]) {
+    let kept = counting.kept.iter().map(Field::get);
+    for object in kept.chain(postfix).chain([class]) {
         if !object.is_null() {
             // SAFETY: `visit` is CPython's, with its own argument.
             let result = unsafe { visit(object, arg) };
@@ -172,7 +198,9 @@ unsafe extern "C" fn counting_traverse(
 /// The bar is as one that was never bound: what is collected with it may still call its methods.
 unsafe extern "C" fn counting_clear(object: *mut ffi::PyObject) -> c_int {
     // SAFETY: a slot of `Counting`, on an instance that the collector holds.
-    for field in &unsafe { counting(object) }.kept {
+    let counting = unsafe { counting(object) };
+    counting.set_kept(None);
+    for field in &counting.kept {
         // SAFETY: owned by the field, which has another object before the reference is given up.
         unsafe { ffi::Py_XDECREF(field.replace(none())) };
     }
@@ -188,6 +216,7 @@ unsafe extern "C" fn counting_dealloc(object: *mut ffi::PyObject) {
         // SAFETY: owned by the field, and nobody can ask for it any more.
         unsafe { ffi::Py_XDECREF(field.replace(ptr::null_mut())) };
     }
+    counting.set_kept(None);
     counting.set_core(None);
     // SAFETY: the object is alive until its memory is given back below.
     let class = unsafe { ffi::Py_TYPE(object) };
@@ -216,6 +245,8 @@ pub(crate) fn bind(instance: &Bound<'_, PyAny>, core: &Arc<BarCore>) -> PyResult
     }
     // SAFETY: checked above, and `instance` holds it.
     let counting = unsafe { counting(instance.as_ptr()) };
+    // Its numbers stand in the entry of the bar before.
+    counting.set_kept(None);
     counting.entry.set(core.entry());
     counting.set_core(Some(Arc::clone(core)));
     Ok(())
@@ -287,7 +318,8 @@ unsafe fn update_cold(
     drawing: Drawing,
 ) -> *mut ffi::PyObject {
     // SAFETY: the caller's words.
-    let core = unsafe { counting(slf) }.core.get();
+    let counting = unsafe { counting(slf) };
+    let core = counting.core.get();
     trapped(|py| {
         // SAFETY: as above.
         let given = unsafe { arguments(py, args, count, names, "update", None) }?;
@@ -301,6 +333,11 @@ unsafe fn update_cold(
             let bar = unsafe { Bound::from_borrowed_ptr(py, slf) };
             return Ok(bar.call_method1("_counted", (to_python(py, n)?,))?.unbind());
         }
+        if drawn && counting.postfix_frame.get() != 0 {
+            // SAFETY: as above, borrowed.
+            let bar = unsafe { Bound::from_borrowed_ptr(py, slf) };
+            bar.call_method0("_flush_postfix")?;
+        }
         Ok(if drawn {
             true.into_pyobject(py)?.to_owned().into_any().unbind()
         } else {
@@ -309,7 +346,7 @@ unsafe fn update_cold(
     })
 }
 
-static COUNTING_METHODS: Methods<3> = Methods([
+static COUNTING_METHODS: Methods<6> = Methods([
     method(
         c"update",
         update,
@@ -319,6 +356,21 @@ static COUNTING_METHODS: Methods<3> = Methods([
         c"_count",
         count_only,
         c"_count($self, /, n=1)\n--\n\nCount n more items, and draw nothing.",
+    ),
+    method(
+        c"set_postfix",
+        set_postfix,
+        c"set_postfix($self, /, ordered_dict=None, refresh=True, **kwargs)\n--\n\nSet what follows the rate, as key=value pairs.",
+    ),
+    method(
+        c"_kept_postfix",
+        kept_postfix,
+        c"_kept_postfix($self, /)\n--\n\nGet the keywords of set_postfix that are kept.",
+    ),
+    method(
+        c"_forget_postfix",
+        forget_postfix,
+        c"_forget_postfix($self, /)\n--\n\nLet go of them.",
     ),
     ffi::PyMethodDef::zeroed(),
 ]);

@@ -19,10 +19,10 @@ pub(super) struct Members<const N: usize>(pub(super) [ffi::PyMemberDef; N]);
 unsafe impl<const N: usize> Sync for Members<N> {}
 
 /// An attribute that is a field of the instance, so many bytes from its start.
-pub(super) const fn member(name: &'static CStr, offset: usize) -> ffi::PyMemberDef {
+pub(super) const fn member(name: &'static CStr, kind: c_int, offset: usize) -> ffi::PyMemberDef {
     ffi::PyMemberDef {
         name: name.as_ptr(),
-        type_code: ffi::Py_T_OBJECT_EX,
+        type_code: kind,
         #[expect(clippy::cast_possible_wrap, reason = "an instance is small")]
         offset: offset as ffi::Py_ssize_t,
         flags: 0,
