@@ -207,7 +207,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         self.gui = gui
         self.lock_args = lock_args
         self._printed_n = initial
-        self._native = native = _core.Bar(
+        self._native = native = _core.Bar.open(
             path=path,
             key=key or "",
             named=key is not None or reduce != "auto",

@@ -229,33 +229,10 @@ class Bar:
     """A bar of this process in the segment of its job, or a copy of one.
 
     Attributes that are numbers are ints unless a float was counted or given.
-
-    Args:
-        path: Hash of the calls that led here, 64 bits: bars of one path are one bar.
-        key: The text that `report_progress(bar=...)` finds it by; empty for none.
-        named: Whether a key or a reduction was given: such a bar is reported to first.
-        reduce: How processes combine: "auto", "sum", "mean", "min", "max" or "rank".
-        iterates: Whether it has an iterable.
-        reportable: Whether reports that name no bar may reach it.
-        total: Expected items; `None`, NaN and the infinities: unknown.
-        initial: The count at the start.
-        desc: What the line begins with.
-        looks: What the line looks like: unit, ascii, bar_format, colour, unit_scale, unit_divisor,
-            smoothing, mininterval (seconds), delay (seconds), ncols, nrows.
-        leave: Keep the last line; `None`: only that of the outermost bar.
-        position: The line asked for, from 0; `None`: by the order of opening.
-        stream: Descriptor to draw on and whether it is a terminal; `None`: not drawn by a thread.
-        self_drawn: Python code draws it: each count goes through `Counting._counted`.
-        own_file: Such a bar is on another file than the process began with: a worker draws it.
-        own_line: Whether a line of its own was asked for (`disable=False`).
-
-    Raises:
-        ValueError: An unknown `reduce`, or an entry of `looks` is missing.
-        MemoryError: There is no memory for a page of counters.
     """
 
-    def __new__(
-        cls,
+    @staticmethod
+    def open(
         *,
         path: int,
         key: str,
@@ -273,7 +250,33 @@ class Bar:
         self_drawn: bool,
         own_file: bool,
         own_line: bool,
-    ) -> Self: ...
+    ) -> Bar:
+        """Opens a bar.
+
+        Args:
+            path: Hash of the calls that led here, 64 bits: bars of one path are one bar.
+            key: The text that `report_progress(bar=...)` finds it by; empty for none.
+            named: Whether a key or a reduction was given: such a bar is reported to first.
+            reduce: How processes combine: "auto", "sum", "mean", "min", "max" or "rank".
+            iterates: Whether it has an iterable.
+            reportable: Whether reports that name no bar may reach it.
+            total: Expected items; `None`, NaN and the infinities: unknown.
+            initial: The count at the start.
+            desc: What the line begins with.
+            looks: What the line looks like: unit, ascii, bar_format, colour, unit_scale,
+                unit_divisor, smoothing, mininterval (seconds), delay (seconds), ncols, nrows.
+            leave: Keep the last line; `None`: only that of the outermost bar.
+            position: The line asked for, from 0; `None`: by the order of opening.
+            stream: Descriptor to draw on and whether it is a terminal; `None`: no thread draws it.
+            self_drawn: Python code draws it: each count goes through `Counting._counted`.
+            own_file: Such a bar is on another file than the process began with: a worker draws it.
+            own_line: Whether a line of its own was asked for (`disable=False`).
+
+        Raises:
+            ValueError: An unknown `reduce`, or an entry of `looks` is missing.
+            MemoryError: There is no memory for a page of counters.
+        """
+
     @staticmethod
     def copy(copy: _Identity, total: _Number | None, initial: _Number) -> Bar:
         """Another handle of the bar that `identity` named, from whatever process of the job."""

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 MODES = ("off", "lines", "json", "tty")
 
 
+def _is_set(variable: bytes) -> bool:
+    """Whether there is such a variable; to find none, `os.environ` takes 0.5 us, and this 0.1."""
+    return variable in getattr(os.environ, "_data", (variable,))
+
+
 def mode() -> str:
     """What `MP_TQDM_MODE` forces: one of `MODES`, or the empty string for "decide by the file"."""
-    asked = os.environ.get("MP_TQDM_MODE")
-    if not asked:
+    if not _is_set(b"MP_TQDM_MODE"):
         return ""
-    asked = asked.strip().lower()
+    asked = os.environ.get("MP_TQDM_MODE", "").strip().lower()
     return asked if asked in MODES else ""
 
 
@@ -45,7 +49,8 @@ def descriptor(file: Any, forced: str | None = None) -> tuple[int, bool] | None:
         raw = getattr(file.buffer, "raw", file.buffer)
         if type(raw) is not io.FileIO or "write" in getattr(file.buffer, "__dict__", ()):
             return None
-        if file.encoding.lower().replace("-", "").replace("_", "") != "utf8":
+        encoding = file.encoding
+        if encoding != "utf-8" and encoding.lower().replace("-", "").replace("_", "") != "utf8":
             return None
         number = file.fileno()
         # A dumb one (an Emacs shell) shows escapes as text: it gets the lines of a log.
@@ -104,7 +109,7 @@ def is_terminal(file: Any) -> bool:
 def supports_unicode(file: Any) -> bool:
     """Whether block characters may be written to `file`: its encoding is a UTF one."""
     encoding = getattr(file, "encoding", None)
-    if not encoding or os.environ.get("MP_TQDM_ASCII") == "1":
+    if not encoding or (_is_set(b"MP_TQDM_ASCII") and os.environ.get("MP_TQDM_ASCII") == "1"):
         return False
     name = str(encoding).lower()
     return name.startswith("utf") or name == "u8"

@@ -1,6 +1,7 @@
 //! What Python's arguments say, in the words of this crate.
 
 use pyo3::exceptions::PyValueError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyFloat, PyInt, PyString};
@@ -56,48 +57,48 @@ pub(crate) fn default_interval(py: Python<'_>) -> &Bound<'_, PyFloat> {
     default.bind(py)
 }
 
-/// The interval that was asked for; NaN where none was, and the output's own schedule holds.
-fn interval_of(looks: &Bound<'_, PyDict>) -> PyResult<f64> {
-    match looks.get_item("mininterval")? {
-        Some(interval) if !interval.is(default_interval(looks.py())) => interval.extract(),
-        _ => Ok(f64::NAN),
-    }
-}
-
 /// How the line looks: the constructor's arguments as a dict.
 pub(crate) fn looks_of(given: &Bound<'_, PyDict>) -> PyResult<Looks> {
-    fn get<'py, T>(given: &Bound<'py, PyDict>, name: &str) -> PyResult<T>
-    where
-        T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
-    {
-        match given.get_item(name)? {
-            Some(value) => value.extract(),
-            None => Err(PyValueError::new_err(format!("looks should have {name:?}"))),
-        }
+    fn item<'py>(
+        given: &Bound<'py, PyDict>,
+        name: &Bound<'py, PyString>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let missing = || PyValueError::new_err(format!("looks should have {name:?}"));
+        given.get_item(name)?.ok_or_else(missing)
     }
-    let ascii = match given.get_item("ascii")? {
-        Some(steps) if steps.is_instance_of::<PyString>() => {
-            Ascii::Custom(steps.extract::<Text>()?.0)
-        }
-        Some(flag) if flag.is_truthy()? => Ascii::Yes,
-        _ => Ascii::No,
+    let py = given.py();
+    let get = |name| item(given, name);
+    let text = |name| -> PyResult<String> {
+        let text: Option<Text> = get(name)?.extract()?;
+        Ok(text.map_or_else(String::new, |text| text.0))
     };
-    let size = |name| get::<Option<u32>>(given, name);
-    let text = |name| {
-        get::<Option<Text>>(given, name).map(|text| text.map_or_else(String::new, |text| text.0))
-    };
+    let ascii = get(intern!(py, "ascii"))?;
+    let mininterval = get(intern!(py, "mininterval"))?;
     Ok(Looks {
-        unit: get::<Text>(given, "unit")?.0,
-        ascii,
-        bar_format: text("bar_format")?,
-        colour: text("colour")?,
-        unit_scale: get::<Option<f64>>(given, "unit_scale")?.unwrap_or(0.0),
-        unit_divisor: get(given, "unit_divisor")?,
-        smoothing: get(given, "smoothing")?,
-        mininterval_s: interval_of(given)?,
-        delay_s: get(given, "delay")?,
-        ncols: size("ncols")?,
-        nrows: size("nrows")?,
+        unit: get(intern!(py, "unit"))?.extract::<Text>()?.0,
+        ascii: if ascii.is_instance_of::<PyString>() {
+            Ascii::Custom(ascii.extract::<Text>()?.0)
+        } else if ascii.is_truthy()? {
+            Ascii::Yes
+        } else {
+            Ascii::No
+        },
+        bar_format: text(intern!(py, "bar_format"))?,
+        colour: text(intern!(py, "colour"))?,
+        unit_scale: get(intern!(py, "unit_scale"))?
+            .extract::<Option<f64>>()?
+            .unwrap_or(0.0),
+        unit_divisor: get(intern!(py, "unit_divisor"))?.extract()?,
+        smoothing: get(intern!(py, "smoothing"))?.extract()?,
+        // NaN where none was asked for: the output's own schedule holds.
+        mininterval_s: if mininterval.is(default_interval(py)) {
+            f64::NAN
+        } else {
+            mininterval.extract()?
+        },
+        delay_s: get(intern!(py, "delay"))?.extract()?,
+        ncols: get(intern!(py, "ncols"))?.extract()?,
+        nrows: get(intern!(py, "nrows"))?.extract()?,
     })
 }
 

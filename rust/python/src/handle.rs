@@ -115,7 +115,8 @@ impl Drop for Bar {
 
 #[pymethods]
 impl Bar {
-    #[new]
+    /// Opens a bar. No `__new__`, to which CPython would pass the keywords in a dict.
+    #[staticmethod]
     #[pyo3(signature = (
         *, path, key, named, reduce, iterates, reportable, total, initial, desc, looks, leave,
         position, stream, self_drawn, own_file, own_line
