@@ -14,15 +14,20 @@ import os
 from mp_tqdm import _core, _forks
 from mp_tqdm._bar import mp_tqdm, trange
 from mp_tqdm._core import __debug_build__, __version__, report_progress
-from mp_tqdm._errors import (
-    TqdmDeprecationWarning,
-    TqdmExperimentalWarning,
-    TqdmKeyError,
-    TqdmMonitorWarning,
-    TqdmSynchronisationWarning,
-    TqdmTypeError,
-    TqdmWarning,
-)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from mp_tqdm._errors import (
+        TqdmDeprecationWarning,
+        TqdmExperimentalWarning,
+        TqdmKeyError,
+        TqdmMonitorWarning,
+        TqdmSynchronisationWarning,
+        TqdmTypeError,
+        TqdmWarning,
+    )
 
 __all__ = [
     "TqdmDeprecationWarning",
@@ -43,6 +48,16 @@ __all__ = [
 ]
 
 tqdm = mp_tqdm
+
+
+def __getattr__(name: str) -> Any:
+    """The names of warnings and errors: few programs need them."""
+    if name in __all__:
+        from mp_tqdm import _errors
+
+        return getattr(_errors, name)
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)
 
 
 def session_env() -> dict[str, str]:
@@ -115,9 +130,13 @@ if "MP_TQDM_PATCH" in os.environ:
 if __debug_build__:
     import warnings
 
+    from mp_tqdm._errors import TqdmWarning
+
     warnings.warn(
         "mp_tqdm was built without optimisation: its counts cost ten times what they should, and "
         "no figure measured with it means anything. Install a wheel, or build with --release.",
         TqdmWarning,
         stacklevel=2,
     )
+
+del TYPE_CHECKING

@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _core, _errors, _forks, _path, _redirect, _streams
-from mp_tqdm._errors import TqdmWarning
+from mp_tqdm import _arguments, _core, _forks, _path, _redirect, _streams
 from mp_tqdm._frames import Frames
 from mp_tqdm._together import Collection, Together, free_position
 
@@ -144,8 +143,10 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         **kwargs: Any,
     ) -> None:
         if kwargs:
+            from mp_tqdm import _errors
+
             _errors.refuse_unknown(kwargs, PARAMETERS, file)
-        total = _errors.total_of(total, iterable)
+        total = _arguments.total_of(total, iterable)
         if file is None:
             file = sys.stderr
         if disable is None:
@@ -159,7 +160,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             _core.note_pass(path, iterable is None)
             return
         mininterval, maxinterval, smoothing = mininterval or 0.0, maxinterval or 0, smoothing or 0
-        _errors.check(
+        _arguments.check(
             total,
             initial,
             mininterval,
@@ -298,6 +299,8 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
 
             _lost.name_below(self)
             return
+        from mp_tqdm._errors import TqdmWarning
+
         warnings.warn(
             f"the bar {self.desc.rstrip(': ') or 'without desc'!r} ended far from its total "
             f"{self.total}; combined with reduce={reduction!r} it would have met it. Pass that, or "
@@ -368,10 +371,10 @@ _core.own_methods(mp_tqdm)
 UPDATE = mp_tqdm.update
 _CODE = mp_tqdm.__init__.__code__
 PARAMETERS = _CODE.co_varnames[1 : _CODE.co_argcount + _CODE.co_kwonlyargcount]
-if _said := {name: text for name, text in os.environ.items() if name.startswith("TQDM_")}:
+if _said := [name for name in os.environ if name.startswith("TQDM_")]:
     from mp_tqdm import _defaults
 
-    _defaults.read(_said, mp_tqdm.__init__)
+    _defaults.read({name: os.environ[name] for name in _said}, mp_tqdm.__init__)
 
 
 def copy(

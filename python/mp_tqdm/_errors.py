@@ -70,7 +70,7 @@ def refuse_unknown(names: dict[str, Any], known: tuple[str, ...], file: Any) -> 
     raise TqdmKeyError("Unknown argument(s): " + ", ".join(hints))
 
 
-def check(  # noqa: C901, PLR0917 - the constructor's own
+def check(  # noqa: PLR0917 - the constructor's own
     total: Any,
     initial: Any,
     mininterval: Any,
@@ -84,29 +84,21 @@ def check(  # noqa: C901, PLR0917 - the constructor's own
     colour: Any,
 ) -> None:
     """Raises for the first argument of a bar that is of the wrong type or out of range."""
-    # The usual values pass by their type alone: this runs for every bar.
-    if total is not None and type(total) is not int:
-        number("total", total, optional=True)
-    if type(initial) is not int:
-        number("initial", initial)
-    for name, value in (("mininterval", mininterval), ("delay", delay)):
-        if type(value) is not float or not value >= 0:
-            number(name, value, least=0)
-    for name, value in (("smoothing", smoothing), ("unit_divisor", unit_divisor)):
-        if type(value) not in _NUMBERS:
-            number(name, value)
-    for name, value in (("ncols", ncols), ("nrows", nrows)):
-        if value is not None:
-            number(name, value, least=0)
-    for name, value in (("desc", desc), ("bar_format", bar_format)):
-        if value is not None and type(value) is not str:
-            text(name, value)
+    number("total", total, optional=True)
+    number("initial", initial)
+    number("mininterval", mininterval, least=0)
+    number("delay", delay, least=0)
+    number("smoothing", smoothing)
+    number("unit_divisor", unit_divisor)
+    number("ncols", ncols, least=0, optional=True)
+    number("nrows", nrows, least=0, optional=True)
+    text("desc", desc)
+    text("bar_format", bar_format)
     if colour:
         warn_of_colour(colour)
 
 
 _COLOURS = ("BLACK", "RED", "GREEN", "YELLOW", "BLUE", "MAGENTA", "CYAN", "WHITE")
-_NUMBERS = (int, float)
 
 
 def number(name: str, value: Any, *, least: float | None = None, optional: bool = False) -> None:
@@ -133,19 +125,6 @@ def text(name: str, value: Any) -> None:
         raise TqdmTypeError(message)
 
 
-def total_of(total: Any, iterable: Any) -> Any:
-    """The total: as given, else the length of `iterable`; `None` where that is not known."""
-    if total is None and iterable is not None:
-        try:
-            return len(iterable)
-        except (TypeError, AttributeError, ValueError, OverflowError, NotImplementedError):
-            return None
-    return None if total == _INFINITE else total
-
-
-_INFINITE = float("inf")
-
-
 def warn_of_colour(colour: Any) -> None:
     """Warns of a colour that is neither a known name nor `#rrggbb`; the line then has none."""
     name = str(colour)
@@ -162,5 +141,5 @@ def warn_of_colour(colour: Any) -> None:
         warnings.warn(
             f"Unknown colour ({colour}); valid choices: [hex (#00ff00), {', '.join(_COLOURS)}]",
             TqdmWarning,
-            stacklevel=4,
+            stacklevel=5,
         )

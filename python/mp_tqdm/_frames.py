@@ -12,7 +12,6 @@ from __future__ import annotations
 from time import time
 
 from mp_tqdm import _core
-from mp_tqdm._errors import TqdmWarning
 from mp_tqdm._texts import Texts
 
 TYPE_CHECKING = False
@@ -265,6 +264,8 @@ class Frames(Texts):
         n, total = figures["n"], figures["total"]
         if total and n < total + 0.5 and not 0 <= n / total <= 1:
             import warnings
+
+            from mp_tqdm._errors import TqdmWarning
 
             warnings.warn("clamping frac to range [0, 1]", TqdmWarning, stacklevel=2)
         return self.format_meter(**figures)

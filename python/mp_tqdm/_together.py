@@ -7,7 +7,6 @@ from _weakref import ref
 
 # Here, for a signal handler may come in a later import.
 from mp_tqdm._aside import Aside, WriteLock, put
-from mp_tqdm._errors import TqdmTypeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -190,6 +189,8 @@ class Collection:
         if self.total is not None:
             return bool(self.total > 0)
         if self.iterable is None:
+            from mp_tqdm._errors import TqdmTypeError
+
             message = "bool() undefined when iterable == total == None"
             raise TqdmTypeError(message)
         return bool(self.iterable)
@@ -206,6 +207,8 @@ class Collection:
             self.iterable = reversed(forward)
             return self.__iter__()
         except AttributeError:
+            from mp_tqdm._errors import TqdmTypeError
+
             message = "'tqdm' object is not reversible"
             raise TqdmTypeError(message) from None
         finally:
