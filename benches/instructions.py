@@ -34,6 +34,8 @@ _LOOPS = {
     "update()": "for _ in repeat(None, count): update()",
     "update(1)": "for _ in repeat(None, count): update(1)",
     "update(n)": "for n in range(count): update(n)",
+    "bar.update(1)": "for _ in repeat(None, count): bar.update(1)",
+    "bar.set_postfix(loss=x)": "for x in map(float, range(count)): bar.set_postfix(loss=x)",
     "report_progress()": "for _ in repeat(None, count): report_progress()",
     "report_progress(1)": "for _ in repeat(None, count): report_progress(1)",
 }
@@ -44,7 +46,8 @@ from itertools import repeat
 from mp_tqdm import mp_tqdm, report_progress
 bar = mp_tqdm(total=10)
 update = bar.update
-update(); update(1); update(70_000); report_progress(); report_progress(1)
+update(); update(1); update(70_000); bar.set_postfix(loss=0.5)
+report_progress(); report_progress(1)
 count = int(sys.argv[1])
 {loop}
 """

@@ -26,6 +26,7 @@ SUITE = Suite(
     subjects=(
         Subject("bare Python", _started("pass")),
         Subject("mp_tqdm", _started("from mp_tqdm import mp_tqdm"), "mp-tqdm"),
+        Subject("barflow", _started("from barflow import track"), "barflow"),
         Subject("progressbar2", _started("import progressbar"), "progressbar2"),
         Subject("alive-progress", _started("import alive_progress"), "alive-progress"),
         Subject("enlighten", _started("import enlighten"), "enlighten"),

@@ -78,6 +78,7 @@ SUITE = Suite(
         ),
         Subject("Python generator", _through(lambda items, _: (item for item in items))),
         Subject("mp_tqdm", _through(wrapped.ours), "mp-tqdm"),
+        Subject("barflow track", _through(wrapped.barflow), "barflow"),
         Subject("progressbar2[fast]", _through(wrapped.progressbar), "speedups"),
         Subject("progressbar2", _through(wrapped.plain_progressbar), "progressbar2"),
         Subject("rich track", _through(wrapped.rich), "rich"),

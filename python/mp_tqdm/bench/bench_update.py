@@ -56,6 +56,22 @@ def _adds(count: int, counter: Any) -> float:
     return time.perf_counter() - begin
 
 
+def _advances(count: int, bar: Any) -> float:
+    """Call the same of barflow."""
+    begin = time.perf_counter()
+    for _ in repeat(None, count):
+        bar.advance(1)
+    return time.perf_counter() - begin
+
+
+def _ticks(count: int, bar: Any) -> float:
+    """Call what barflow has for one item."""
+    begin = time.perf_counter()
+    for _ in repeat(None, count):
+        bar.tick()
+    return time.perf_counter() - begin
+
+
 def _ours(total: int) -> Any:
     from mp_tqdm import mp_tqdm
 
@@ -72,6 +88,12 @@ def _tqdm(total: int) -> Any:
     from tqdm import tqdm
 
     return tqdm(total=total)
+
+
+def _barflow(total: int) -> Any:
+    from barflow import Progress
+
+    return Progress(total=total)
 
 
 @contextmanager
@@ -138,6 +160,8 @@ SUITE = Suite(
         Subject("C add(1), locked", timed(calls, lambda _: _given("locked_add")), floor.PACKAGE),
         Subject("mp_tqdm update(1)", timed(calls, _our_update), "mp-tqdm"),
         Subject("mp_tqdm bar.update(1)", timed(attribute_calls, _ours), "mp-tqdm"),
+        Subject("barflow bar.tick()", timed(_ticks, _barflow), "barflow"),
+        Subject("barflow bar.advance(1)", timed(_advances, _barflow), "barflow"),
         Subject("tqdm update(1)", timed(calls, tqdm_update), "tqdm"),
         Subject("tqdm bar.update(1)", timed(attribute_calls, _tqdm), "tqdm"),
         Subject("rich advance(task)", timed(calls, _rich, 0), "rich"),

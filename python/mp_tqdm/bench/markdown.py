@@ -18,6 +18,7 @@ COLUMNS = (
         {
             "floor, in C": "floor: C iterator",
             "mp_tqdm": "mp_tqdm",
+            "barflow": "barflow track",
             "progressbar2[fast]": "progressbar2[fast]",
             "progressbar2": "progressbar2",  # in the other columns it is as with `fast`
             "rich": "rich track",
@@ -28,21 +29,23 @@ COLUMNS = (
     ),
     (
         "update",
-        "`update(1)`",
+        "`bar.update(1)`",
         {
-            "floor, in C": "floor: C add(1)",
-            "mp_tqdm": "mp_tqdm update(1)",
+            "floor, in C": "floor: C object.add(1)",
+            "mp_tqdm": "mp_tqdm bar.update(1)",
+            "barflow": "barflow bar.advance(1)",
             "progressbar2[fast]": "progressbar2 increment(1)",
             "rich": "rich advance(task)",
-            "tqdm": "tqdm update(1)",
+            "tqdm": "tqdm bar.update(1)",
             "enlighten": "enlighten update(1)",
             "alive-progress": "alive-progress bar(1)",
         },
     ),
     (
         "postfix",
-        "`set_postfix(loss=x)`",
+        "`bar.set_postfix(loss=x)`",
         {
+            "floor, in C": "floor: C object.keep(loss=x)",
             "mp_tqdm": "mp_tqdm",
             "rich": "rich update(task, loss=x)",
             "tqdm": "tqdm",
@@ -55,6 +58,7 @@ COLUMNS = (
         "`import`",
         {
             "mp_tqdm": "mp_tqdm",
+            "barflow": "barflow",
             "progressbar2[fast]": "progressbar2",
             "rich": "rich",
             "tqdm": "tqdm",

@@ -15,6 +15,7 @@ from mp_tqdm.bench.targets import Verdict
 PACKAGES = (
     "mp-tqdm",
     "alive-progress",
+    "barflow",
     "enlighten",
     "mqdm",
     "progressbar2",

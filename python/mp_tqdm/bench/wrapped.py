@@ -22,6 +22,12 @@ def tqdm(items: Any, total: int) -> Any:
     return tqdm(items, total=total)
 
 
+def barflow(items: Any, total: int) -> Any:
+    """That of barflow."""
+    module: Any = importlib.import_module("barflow")
+    return module.track(items, total=total)
+
+
 def rich(items: Any, total: int) -> Any:
     """That of rich."""
     from rich.progress import track
