@@ -157,6 +157,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         self.disable = bool(disable)
         if disable:
             self._n, self._total = initial, total
+            self._pos = free_position(self._instances) if self._instances else 0
             _core.note_pass(path, iterable is None)
             return
         mininterval, maxinterval, smoothing = mininterval or 0.0, maxinterval or 0, smoothing or 0
@@ -191,8 +192,9 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             "smoothing": smoothing,
             "mininterval": mininterval,
             "delay": delay,
-            "ncols": ncols,
-            "nrows": nrows,
+            # Asked anew at each frame, whatever is given.
+            "ncols": None if dynamic_ncols else ncols,
+            "nrows": None if dynamic_ncols else nrows,
         }
         # A subclass that draws in its own way, or has a screen of its own, draws wherever it is.
         is_own = self._needs_python(initial, total, postfix, mode) or gui
@@ -329,6 +331,8 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         if self._painter is not None:
             self._painter.start(self)
             self.refresh()
+        else:
+            self._show_again()
 
     def receipt(self) -> dict[str, Any]:
         """What the whole job did in this bar, so far or until it was closed here.
@@ -360,9 +364,9 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
 
     def __reduce__(self) -> Any:
         """A pickled bar adds to the same bar, from whatever process of the job."""
-        if self._native is None:
-            return copy, (type(self), None, self.total, self.n, {})
-        state = {"_desc": self.desc, "_look": dict(self._look), "leave": self.leave}
+        state = {"_desc": self.desc, "_look": self._look and dict(self._look), "leave": self.leave}
+        if self._native is None or self.disable:
+            return copy, (type(self), None, self.total, self.n, state)
         return copy, (type(self), self._native.identity(), self.total, self.initial, state)
 
 

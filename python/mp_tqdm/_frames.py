@@ -69,7 +69,7 @@ class Frames(Texts):
         figures = {"n": n, "total": total, "prefix": self._desc}
         return _templates.needs_python(self._look, postfix, figures) and mode != "json"
 
-    def refresh(self, nolock: bool = False, lock_args: Any = None) -> bool:
+    def refresh(self, nolock: bool = False, lock_args: Any = None) -> bool | None:
         """Shows the present state: where Python code draws, now; elsewhere at the next frame.
 
         Args:
@@ -77,10 +77,10 @@ class Frames(Texts):
             lock_args: Passed to the lock's `acquire`; if that says no, nothing is drawn.
 
         Returns:
-            Whether it was, or will be, drawn.
+            Whether it was, or will be, drawn; `None` of a bar that is closed or off.
         """
         if self._native is None or self.disable:
-            return False
+            return None
         self._flush_postfix()
         if self._painter is None:
             return True

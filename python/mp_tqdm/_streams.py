@@ -107,12 +107,17 @@ def is_terminal(file: Any) -> bool:
 
 
 def supports_unicode(file: Any) -> bool:
-    """Whether block characters may be written to `file`: its encoding is a UTF one."""
+    """Whether block characters may be written to `file`: its encoding has them."""
     encoding = getattr(file, "encoding", None)
     if not encoding or (_is_set(b"MP_TQDM_ASCII") and os.environ.get("MP_TQDM_ASCII") == "1"):
         return False
     name = str(encoding).lower()
-    return name.startswith("utf") or name == "u8"
+    if name.startswith("utf") or name == "u8":
+        return True
+    try:
+        return bool("\u2588\u2589".encode(name))
+    except (LookupError, UnicodeError):
+        return False
 
 
 def shown_by(file: Any, text: str) -> str:

@@ -140,13 +140,12 @@ def measure(bar: Any) -> None:
         and (bar.fp is sys.stderr or bar.fp is sys.stdout)
     ):
         try:
-            columns, rows = os.get_terminal_size(bar.fp.fileno())
+            size: Any = os.get_terminal_size(bar.fp.fileno())
         except (OSError, ValueError, AttributeError, TypeError):
-            return
-        if look["ncols"] is None or bar.dynamic_ncols:
-            look["ncols"] = columns - 1
-        if look["nrows"] is None or bar.dynamic_ncols:
-            look["nrows"] = rows - 1
+            size = None
+        for name, place in (("ncols", 0), ("nrows", 1)):
+            if look[name] is None or bar.dynamic_ncols:
+                look[name] = None if size is None else size[place] - 1
 
 
 def counted(bar: Any, n: float) -> bool | None:
@@ -218,7 +217,11 @@ def end(bar: Any) -> None:
     line = abs(bar.pos)
     if not bar.gui:
         _close_gap(bar, line)
-    if painter.draw is None or not bar._native.draws or bar._printed_t < bar.start_t + bar.delay:
+    # Where the first frame raised, the constructor got no further.
+    printed_t = getattr(bar, "_printed_t", None)
+    if printed_t is None or printed_t < bar.start_t + bar.delay:
+        return
+    if painter.draw is None or not bar._native.draws:
         return
     leave = bar._native.has_failed or (line == 0 if bar.leave is None else bar.leave)
     with _held(bar, nolock=False):

@@ -105,7 +105,7 @@ class Texts(Numbers):
     if TYPE_CHECKING:
         format_num: Callable[[Any], str]
 
-        def refresh(self, nolock: bool = False, lock_args: Any = None) -> bool: ...
+        def refresh(self, nolock: bool = False, lock_args: Any = None) -> bool | None: ...
 
     ascii = Look()
     bar_format = Look()
@@ -141,8 +141,6 @@ class Texts(Numbers):
 
     def set_description_str(self, desc: str | None = None, refresh: bool | None = True) -> None:
         """As `set_description`, without the `": "`."""
-        if self._native is None:
-            return
         self.desc = desc or ""
         if refresh and self._painter is not None:
             self.refresh()
@@ -198,6 +196,17 @@ class Texts(Numbers):
         self._postfix, self._postfix_frame = value, 0
         if self._native is not None:
             self._native.set_postfix(value if value is None else text_of(value))
+
+    def _show_again(self) -> None:
+        """Tells the renderer how the bar's next number looks, and what its postfix is."""
+        native, postfix = self._native, self._postfix
+        native.set_looks(self._look)
+        if (kept := native.kept_postfix) is not None:
+            native.keep_postfix(kept)
+        elif type(postfix) is _Pairs:
+            self._set_postfix(postfix)
+        elif postfix is not None:
+            native.set_postfix(text_of(postfix))
 
     def _start_postfix(self, postfix: Any) -> None:
         try:

@@ -159,10 +159,9 @@ pub fn combine(cells: &[CellView], reduction: Reduction, alive: &impl Liveness) 
             let all = sum(&mut totals.iter().copied());
             let known = totals.len() == count;
             let total = known.then(|| Value::floor_mean(totals.into_iter(), count));
-            let n = match total {
-                Some(total) if all.as_f64() > 0.0 => done.floor_share(total, all),
-                _ => Value::floor_mean(ranks.iter().map(|share| share.n), count),
-            };
+            let n = total
+                .and_then(|total| done.floor_share(total, all))
+                .unwrap_or_else(|| Value::floor_mean(ranks.iter().map(|share| share.n), count));
             let initial = Value::floor_mean(ranks.iter().map(|share| share.initial), count);
             (n, total, initial)
         }

@@ -62,16 +62,15 @@ impl Value {
         }
     }
 
-    /// `self / all` of `part`, floored for integers; `all` is not 0.
+    /// `self / all` of `part`, floored; `None` where one of them is no integer, or `all` is 0.
     #[must_use]
-    pub fn floor_share(self, part: Self, all: Self) -> Self {
-        if let (Self::Int(done), Self::Int(part), Self::Int(all)) = (self, part, all) {
-            let share = (i128::from(done) * i128::from(part)).div_euclid(i128::from(all));
-            if let Ok(share) = i64::try_from(share) {
-                return Self::Int(share);
-            }
-        }
-        Self::Float(saturated(self.as_f64() / all.as_f64() * part.as_f64()))
+    pub fn floor_share(self, part: Self, all: Self) -> Option<Self> {
+        let (Self::Int(done), Self::Int(part), Self::Int(all)) = (self, part, all) else {
+            return None;
+        };
+        let whole = i128::from(done) * i128::from(part);
+        let share = whole.checked_div_euclid(i128::from(all))?;
+        i64::try_from(share).ok().map(Self::Int)
     }
 
     /// The bits that a segment stores, and whether they are a float's.
@@ -184,10 +183,14 @@ mod tests {
     fn a_share_of_a_part_is_floored() {
         let share =
             |done, part, all| Value::Int(done).floor_share(Value::Int(part), Value::Int(all));
-        assert_eq!(share(1, 2, 4), Value::Int(0));
-        assert_eq!(share(194, 97, 195), Value::Int(96));
-        assert_eq!(share(i64::MAX, i64::MAX, i64::MAX), Value::Int(i64::MAX));
-        let half = Value::Float(1.5).floor_share(Value::Int(2), Value::Int(4));
-        assert_eq!(half, Value::Float(0.75));
+        assert_eq!(share(1, 2, 4), Some(Value::Int(0)));
+        assert_eq!(share(194, 97, 195), Some(Value::Int(96)));
+        assert_eq!(
+            share(i64::MAX, i64::MAX, i64::MAX),
+            Some(Value::Int(i64::MAX))
+        );
+        assert_eq!(share(1, 0, 0), None);
+        let half = Value::Int(1).floor_share(Value::Float(2.5), Value::Float(2.5));
+        assert_eq!(half, None);
     }
 }

@@ -1,0 +1,1 @@
+"""The differential test of the whole surface: programs, both packages, what may differ."""
