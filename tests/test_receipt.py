@@ -99,6 +99,7 @@ def test_a_pool_ends_with_the_number_of_its_processes(
 
 @pytest.mark.once
 def test_ranks_end_with_their_spread(terminal: Terminal, program: Program, tmp_path: Path) -> None:
+    terminal.resize(24, 100)  # remarks give way to the bar on a narrower one
     command = program(
         """
         import json, os, sys, time

@@ -321,6 +321,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         if native is None:
             self._n, self._total = 0, total
             return
+        pairs = self._pairs()
         native.reset(total, 0, self.desc)
         native.bind(self)
         _redirect.begin(self, _streams.descriptor(getattr(self, "fp", None)))
@@ -332,7 +333,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             self._painter.start(self)
             self.refresh()
         else:
-            self._show_again()
+            self._show_again(pairs)
 
     def receipt(self) -> dict[str, Any]:
         """What the whole job did in this bar, so far or until it was closed here.

@@ -197,16 +197,14 @@ class Texts(Numbers):
         if self._native is not None:
             self._native.set_postfix(value if value is None else text_of(value))
 
-    def _show_again(self) -> None:
-        """Tells the renderer how the bar's next number looks, and what its postfix is."""
-        native, postfix = self._native, self._postfix
+    def _show_again(self, pairs: dict[str, Any] | None) -> None:
+        """Tells the renderer how the bar's next number looks, and what its postfix was."""
+        native = self._native
         native.set_looks(self._look)
-        if (kept := native.kept_postfix) is not None:
-            native.keep_postfix(kept)
-        elif type(postfix) is _Pairs:
-            self._set_postfix(postfix)
-        elif postfix is not None:
-            native.set_postfix(text_of(postfix))
+        if pairs is not None:
+            self._put_postfix(pairs)
+        elif self._postfix is not None:
+            native.set_postfix(text_of(self._postfix))
 
     def _start_postfix(self, postfix: Any) -> None:
         try:
