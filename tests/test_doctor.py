@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.once
 
 SECTIONS = ["Versions", "This process", "Terminal", "Environment", "Running jobs"]
-EMPTY = "mount -t tmpfs tmpfs /dev/shm"
+EMPTY = "mount -t tmpfs tmpfs /dev/shm && mount -t tmpfs tmpfs /tmp"
 
 
 def sealed(command: list[str], setup: str = EMPTY) -> list[str]:
-    """The command with a /dev/shm of its own: no job of anybody else is there."""
+    """The command with places of its own: no job of anybody else is there."""
     unshare = programs.needs("unshare")
     probe = programs.run([unshare, "-m", "true"])
     if probe.returncode:
