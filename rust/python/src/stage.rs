@@ -153,10 +153,11 @@ impl Stage {
         process: &'static Process,
         has_children: impl FnOnce() -> bool,
     ) {
-        let seen = self.try_shared();
-        let (has_workers, waits) = seen.map_or((false, false), |shared| {
+        // A frame that is drawn just now is waited for: it may have the line that is to end.
+        let (has_workers, waits) = {
+            let shared = self.shared();
             (shared.has_workers, !shared.lingering.is_empty())
-        });
+        };
         let is_head = process.home.role != Role::Worker;
         let are_gone = is_head && has_workers && !process.has_workers() && !has_children();
         if !(are_gone || waits) {
