@@ -32,6 +32,10 @@ const LIMIT_S: f64 = 1.0;
 const BUSY_S: f64 = 0.05;
 const IDLE_S: f64 = 1.0;
 
+/// How often what is the last chance of a text is tried, with a millisecond between: the terminal takes
+/// nothing while somebody else writes.
+const TRIES: u32 = 20;
+
 /// States of the thread: it looks, it sleeps, there is none.
 const LOOKS: u32 = 0;
 const SLEEPS: u32 = 1;
@@ -110,11 +114,20 @@ pub(crate) fn before_fork() {
 /// Before the process crashes: writes what waits for its line's end, unless it crashes in the midst of
 /// that.
 fn before_crash() {
-    if let Some(unfinished) = present()
-        && let Ok(mut held) = unfinished.held.try_lock()
-    {
+    let Some(unfinished) = present() else {
+        return;
+    };
+    // The thread that crashed may have it.
+    let held = (0..TRIES).find_map(|_| unfinished.held.try_lock().ok().or_else(pause));
+    if let Some(mut held) = held {
         held.release_in_crash();
     }
+}
+
+/// What is to be tried again did not come to anything.
+fn pause<T>() -> Option<T> {
+    std::thread::sleep(Duration::from_millis(1));
+    None
 }
 
 /// At the end of the process: the same, also of streams that have not been flushed.
@@ -201,16 +214,15 @@ impl Unfinished {
         *driver = Driver::start("mp-tqdm-text", |now_s| self.tick(now_s)).ok();
         if driver.is_none() {
             self.state.store(IS_GONE, Ordering::SeqCst);
-            lock(&self.held).release(|_| true);
+            let _ = lock(&self.held).release(|_| true);
         }
     }
 
     fn tick(&self, now_s: f64) -> Wait {
         let mut held = lock(&self.held);
-        held.release(|text| text.is_due(now_s));
-        let waits = |text: &Text| matches!(text.place, Place::Terminal(_));
+        let is_empty = held.release(|text| text.is_due(now_s));
         let idle_s = now_s - held.last_s;
-        if held.texts.iter().any(waits) || idle_s < BUSY_S {
+        if !is_empty || idle_s < BUSY_S {
             return Wait::For(Duration::from_secs_f64(LOOK_S));
         }
         if idle_s < IDLE_S {
@@ -227,7 +239,9 @@ impl Unfinished {
             driver.stop(Duration::from_millis(500));
             self.state.store(IS_GONE, Ordering::SeqCst);
         }
-        lock(&self.held).release(|_| true);
+        let mut held = lock(&self.held);
+        let is_out = |_| held.release(|_| true).then_some(()).or_else(pause);
+        let _ = (0..TRIES).find_map(is_out);
     }
 }
 
@@ -254,8 +268,8 @@ impl Held {
         true
     }
 
-    /// Writes texts for terminals that are due; what is not taken stays.
-    fn release(&mut self, mut is_due: impl FnMut(&mut Text) -> bool) {
+    /// Writes texts for terminals that are due; what is not taken stays. Whether none of them is left.
+    fn release(&mut self, mut is_due: impl FnMut(&mut Text) -> bool) -> bool {
         let Self { texts, sinks, .. } = self;
         texts.retain_mut(|text| {
             let Place::Terminal(device) = text.place else {
@@ -282,6 +296,8 @@ impl Held {
             text.bytes = frame.split_off(taken);
             !text.bytes.is_empty()
         });
+        let waits = |text: &Text| matches!(text.place, Place::Terminal(_));
+        !texts.iter().any(waits)
     }
 
     /// Writes all texts for terminals, without a new allocation.
@@ -291,10 +307,17 @@ impl Held {
             if let Place::Terminal(device) = text.place
                 && let Some(sink) = sinks.get_mut(&device)
             {
-                if draws_on(device) {
-                    sink.write_frame(ERASE_BELOW.as_bytes());
+                let erase = if draws_on(device) { ERASE_BELOW } else { "" };
+                for mut bytes in [erase.as_bytes(), &text.bytes] {
+                    let _ = (0..TRIES).find_map(|_| match sink.write_frame(bytes) {
+                        Outcome::Whole | Outcome::Dead => Some(()),
+                        Outcome::Busy => pause(),
+                        Outcome::Part(taken) => {
+                            bytes = &bytes[taken..];
+                            pause()
+                        }
+                    });
                 }
-                sink.write_frame(&text.bytes);
             }
         }
     }
