@@ -118,6 +118,7 @@ def _at_exit() -> None:
             from mp_tqdm import _lost
 
             _lost.name()
+        _core.stop_drawing()
     except Exception:  # noqa: BLE001, S110 - no descriptor may be left to read a module by, say
         pass
 

@@ -62,6 +62,9 @@ def total_of(total: Any, iterable: Any) -> Any:
     if total is None and iterable is not None:
         try:
             return len(iterable)
-        except (TypeError, AttributeError, ValueError, OverflowError, NotImplementedError):
+        except (TypeError, AttributeError, ValueError, OverflowError, NotImplementedError) as error:
+            from mp_tqdm import _errors
+
+            _errors.pass_on(error)
             return None
     return None if total == _INFINITE else total

@@ -12,7 +12,7 @@ import sys
 from _thread import RLock
 from _weakref import ref
 
-from mp_tqdm import _core, _redirect, _streams
+from mp_tqdm import _core, _errors, _redirect, _streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -184,8 +184,8 @@ class Aside:
         try:
             if flush is not None:
                 flush()
-        except RuntimeError:
-            pass  # as in `put`, which has written past the buffer
+        except RuntimeError as error:
+            _errors.pass_on(error)  # else as in `put`, which has written past the buffer
         finally:
             if not self._above:
                 _core.unhold()
@@ -201,7 +201,8 @@ def put(stream: Any, text: str) -> None:
     above = _redirect.of(stream)
     try:
         (above or stream.write)(text)
-    except RuntimeError:
+    except RuntimeError as error:
+        _errors.pass_on(error)
         found = _streams.descriptor(stream)
         if found is None:
             raise
@@ -215,5 +216,7 @@ def _join() -> None:
         return
     try:
         _core.join()
-    except RuntimeError:
+    except RuntimeError as error:
+        if not _errors.is_own(error):
+            raise
         return  # there is no memory for counters: the text is written as it is

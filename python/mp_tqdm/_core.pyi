@@ -63,6 +63,7 @@ __all__ = [
     "observe",
     "own_methods",
     "report_progress",
+    "stop_drawing",
     "unhold",
 ]
 
@@ -503,6 +504,9 @@ def hold() -> None:
 
 def is_read() -> bool:
     """Whether the terminals and files of this process took all that was drawn there."""
+
+def stop_drawing() -> None:
+    """Ends the renderer's thread, at exit; it comes back where a bar opens or closes."""
 
 def unhold() -> None:
     """Draws again after `hold`."""

@@ -126,8 +126,12 @@ def prepare() -> None:
         from mp_tqdm import _redirect
 
         _redirect.begin_worker()
-    except Exception:  # noqa: BLE001, S110 - the workers start all the same, and count
-        pass
+    except Exception as error:
+        from mp_tqdm import _errors
+
+        if not _errors.is_own(error):
+            raise
+        # The workers start all the same, and count.
 
 
 # The job that children of this process would begin, once it was asked for; empty in a worker.

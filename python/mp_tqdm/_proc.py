@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from mp_tqdm import _errors
 from mp_tqdm._identity import COMPARED, Process
 
 TYPE_CHECKING = False
@@ -43,7 +44,8 @@ def namespace() -> str:
     """Number of the pid namespace, empty if unknown."""
     try:
         return os.readlink("/proc/self/ns/pid").strip("pid:[]")
-    except OSError:
+    except OSError as error:
+        _errors.pass_on(error)
         return ""
 
 
@@ -75,7 +77,8 @@ def _is_python(pid: int) -> bool:
         named = os.path.basename(program).startswith(("python", "pypy"))
         if not named and program != os.readlink("/proc/self/exe"):  # as of a frozen program
             return False
-    except OSError:
+    except OSError as error:
+        _errors.pass_on(error)
         return False
     return not _is_forkserver(pid)
 
@@ -97,5 +100,6 @@ def _read(path: str) -> bytes:
     try:
         with open(path, "rb", buffering=0) as file:
             return file.read()
-    except OSError:
+    except OSError as error:
+        _errors.pass_on(error)
         return b""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mp_tqdm import _core
+from mp_tqdm import _core, _errors
 from mp_tqdm._identity import OPEN_JOB, Published
 
 
@@ -59,7 +59,8 @@ def _segments(pid: int) -> list[str]:
 def _entries(directory: str, prefix: str = "") -> list[str]:
     try:
         names = os.listdir(directory)
-    except OSError:
+    except OSError as error:
+        _errors.pass_on(error)
         return []
     return [os.path.join(directory, name) for name in names if name.startswith(prefix)]
 
@@ -67,13 +68,15 @@ def _entries(directory: str, prefix: str = "") -> list[str]:
 def _target(link: str) -> str:
     try:
         return os.readlink(link)
-    except OSError:
+    except OSError as error:
+        _errors.pass_on(error)
         return ""
 
 
 def _inode(path: str) -> tuple[int, int] | None:
     try:
         status = os.stat(path)
-    except OSError:
+    except OSError as error:
+        _errors.pass_on(error)
         return None
     return status.st_dev, status.st_ino

@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
-from mp_tqdm import _core, _env, _job
+from mp_tqdm import _core, _env, _errors, _job
 
 
 def variables() -> dict[str, str]:
     """What `mp_tqdm.session_env` returns."""
     try:
         _core.join()
-    except RuntimeError:  # no job to be had: the subprocess counts for itself, as this one does
-        return {}
+    except RuntimeError as error:
+        if not _errors.is_own(error):
+            raise
+        return {}  # no job to be had: the subprocess counts for itself, as this one does
     from mp_tqdm import _redirect
 
     _redirect.begin_worker()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 
-from mp_tqdm import _redirect
+from mp_tqdm import _errors, _redirect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def descriptor(file: Any, forced: str | None = None) -> tuple[int, bool] | None:
         number = file.fileno()
         # A dumb one (an Emacs shell) shows escapes as text: it gets the lines of a log.
         is_terminal = os.isatty(number) and os.environ.get("TERM") != "dumb"
-    except (AttributeError, OSError, ValueError):
+    except (AttributeError, OSError, ValueError) as error:
+        _errors.pass_on(error)
         return None
     if forced is None:
         forced = mode()
@@ -76,7 +77,8 @@ def is_lost(file: Any) -> bool:
     try:
         number = raw.fileno()
         return number in (0, 1, 2) and not os.get_inheritable(number)
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        _errors.pass_on(error)
         return False  # closed: what is written there is an error, and no other file's content
 
 
@@ -102,7 +104,8 @@ def is_terminal(file: Any) -> bool:
         return True
     try:
         return bool(isatty())
-    except ValueError:
+    except ValueError as error:
+        _errors.pass_on(error)
         return False
 
 

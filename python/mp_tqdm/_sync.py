@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _aside, _core, _monitor, _streams
+from mp_tqdm import _aside, _core, _errors, _monitor, _streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ class Painter:
 
 def begin(bar: Any) -> None:
     """Makes the bar's painter, and the first frame."""
+    bar._start_t = bar._printed_t = bar._time()  # before what can fail: the bar closes all the same
     bar._painter = painter = Painter()
     painter.start(bar)
     measure(bar)
@@ -141,7 +142,8 @@ def measure(bar: Any) -> None:
     ):
         try:
             size: Any = os.get_terminal_size(bar.fp.fileno())
-        except (OSError, ValueError, AttributeError, TypeError):
+        except (OSError, ValueError, AttributeError, TypeError) as error:
+            _errors.pass_on(error)
             size = None
         for name, place in (("ncols", 0), ("nrows", 1)):
             if look[name] is None or bar.dynamic_ncols:
@@ -312,11 +314,9 @@ def write(file: Any, text: str) -> None:
         flush = getattr(file, "flush", None)
         if flush is not None:
             flush()
-    except (OSError, ValueError):
-        pass
-    except RuntimeError:
-        # A signal handler that counts, in the middle of a write to this file: no frame then.
-        return
+    except (OSError, ValueError, RuntimeError) as error:
+        # Also a signal handler that counts, in the middle of a write to this file: no frame then.
+        _errors.pass_on(error)
 
 
 def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:

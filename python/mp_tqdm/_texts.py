@@ -246,5 +246,8 @@ def text_of(value: Any, as_text: Callable[[Any], str] = str) -> str:
     """
     try:
         return as_text(value)
-    except Exception:  # noqa: BLE001 - whatever the value's own code raises
+    except Exception as error:  # noqa: BLE001 - whatever the value's own code raises
+        from mp_tqdm import _errors
+
+        _errors.pass_on(error)
         return "?"

@@ -6,6 +6,7 @@ import sys
 from _weakref import ref
 
 # Here, for a signal handler may come in a later import.
+from mp_tqdm import _errors
 from mp_tqdm._aside import Aside, WriteLock, put
 
 TYPE_CHECKING = False
@@ -180,8 +181,8 @@ class Collection:
         for size in (lambda it: it.shape[0], len, lambda it: it.__length_hint__()):
             try:
                 return size(iterable)
-            except (AttributeError, TypeError, IndexError):
-                continue
+            except (AttributeError, TypeError, IndexError) as error:
+                _errors.pass_on(error)
         return self.total  # type: ignore[no-any-return]
 
     def __bool__(self) -> bool:

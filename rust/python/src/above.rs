@@ -256,8 +256,9 @@ pub(crate) fn end_lines_before_text(py: Python<'_>, device: u64) {
 /// Ends the lines that wait for nobody any more.
 pub(crate) fn end_lines_of_gone(py: Python<'_>, process: &'static Process) {
     let has_children = || {
-        let forks = py.import("mp_tqdm._forks");
-        let asked = forks.and_then(|forks| forks.call_method0("has_children")?.is_truthy());
+        let forks = hot::import(py, c"mp_tqdm._forks");
+        let asked =
+            forks.and_then(|forks| hot::call_method(&forks, "has_children", &[])?.is_truthy());
         asked.unwrap_or(true)
     };
     process.stage.end_lines_of_gone(process, has_children);

@@ -1,11 +1,11 @@
 //! What Python's arguments say, in the words of this crate.
 
 use pyo3::exceptions::PyValueError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyFloat, PyInt, PyString};
 
+use crate::hot;
 use crate::style::{Ascii, Looks, Packed, PostfixPacker};
 use crate::traits::{Leave, Reduce};
 
@@ -59,23 +59,19 @@ pub(crate) fn default_interval(py: Python<'_>) -> &Bound<'_, PyFloat> {
 
 /// How the line looks: the constructor's arguments as a dict.
 pub(crate) fn looks_of(given: &Bound<'_, PyDict>) -> PyResult<Looks> {
-    fn item<'py>(
-        given: &Bound<'py, PyDict>,
-        name: &Bound<'py, PyString>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let missing = || PyValueError::new_err(format!("looks should have {name:?}"));
-        given.get_item(name)?.ok_or_else(missing)
-    }
     let py = given.py();
-    let get = |name| item(given, name);
+    let get = |name: &str| {
+        let missing = || PyValueError::new_err(format!("looks should have {name:?}"));
+        given.get_item(hot::text(py, name)?)?.ok_or_else(missing)
+    };
     let text = |name| -> PyResult<String> {
         let text: Option<Text> = get(name)?.extract()?;
         Ok(text.map_or_else(String::new, |text| text.0))
     };
-    let ascii = get(intern!(py, "ascii"))?;
-    let mininterval = get(intern!(py, "mininterval"))?;
+    let ascii = get("ascii")?;
+    let mininterval = get("mininterval")?;
     Ok(Looks {
-        unit: get(intern!(py, "unit"))?.extract::<Text>()?.0,
+        unit: get("unit")?.extract::<Text>()?.0,
         ascii: if ascii.is_instance_of::<PyString>() {
             Ascii::Custom(ascii.extract::<Text>()?.0)
         } else if ascii.is_truthy()? {
@@ -83,22 +79,20 @@ pub(crate) fn looks_of(given: &Bound<'_, PyDict>) -> PyResult<Looks> {
         } else {
             Ascii::No
         },
-        bar_format: text(intern!(py, "bar_format"))?,
-        colour: text(intern!(py, "colour"))?,
-        unit_scale: get(intern!(py, "unit_scale"))?
-            .extract::<Option<f64>>()?
-            .unwrap_or(0.0),
-        unit_divisor: get(intern!(py, "unit_divisor"))?.extract()?,
-        smoothing: get(intern!(py, "smoothing"))?.extract()?,
+        bar_format: text("bar_format")?,
+        colour: text("colour")?,
+        unit_scale: get("unit_scale")?.extract::<Option<f64>>()?.unwrap_or(0.0),
+        unit_divisor: get("unit_divisor")?.extract()?,
+        smoothing: get("smoothing")?.extract()?,
         // NaN where none was asked for: the output's own schedule holds.
         mininterval_s: if mininterval.is(default_interval(py)) {
             f64::NAN
         } else {
             mininterval.extract()?
         },
-        delay_s: get(intern!(py, "delay"))?.extract()?,
-        ncols: get(intern!(py, "ncols"))?.extract()?,
-        nrows: get(intern!(py, "nrows"))?.extract()?,
+        delay_s: get("delay")?.extract()?,
+        ncols: get("ncols")?.extract()?,
+        nrows: get("nrows")?.extract()?,
     })
 }
 

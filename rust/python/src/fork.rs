@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use mp_tqdm_counters::Role;
 use pyo3::prelude::*;
 
-use crate::interrupt::is_interrupt;
+use crate::interrupt::is_own;
 use crate::process::lock;
 use crate::{entries, hot, joining, unfinished};
 
@@ -47,7 +47,7 @@ pub(crate) fn after_fork_in_parent(py: Python<'_>, later: bool) {
 
 /// Another thread cannot have something done behind its fork, for the main one may not be in Python
 /// code again for long. It need not: CPython warns of these two threads, with a renderer or without.
-fn is_main_thread() -> bool {
+pub(crate) fn is_main_thread() -> bool {
     let own = std::process::id().to_string();
     std::fs::read_link("/proc/thread-self").is_ok_and(|path| path.ends_with(own))
 }
@@ -87,9 +87,9 @@ pub(crate) fn resume(py: Python<'_>) {
     }
     let loaded = py.import("sys").and_then(|sys| sys.getattr("modules"));
     if let Ok(monitor) = loaded.and_then(|loaded| loaded.get_item("mp_tqdm._monitor"))
-        && let Err(error) = monitor.call_method0("resume")
+        && let Err(error) = hot::call_method(&monitor, "resume", &[])
     {
-        error.write_unraisable(py, None);
+        hot::ignore(py, error);
     }
 }
 
@@ -98,9 +98,9 @@ pub(crate) fn follow_workers(py: Python<'_>) -> PyResult<()> {
     if hot::process().is_some() {
         return Ok(());
     }
-    let forks = py.import("mp_tqdm._forks");
-    match forks.and_then(|forks| forks.call_method0("follow_workers")) {
-        Err(error) if is_interrupt(py, &error) => Err(error),
+    let forks = hot::import(py, c"mp_tqdm._forks");
+    match forks.and_then(|forks| hot::call_method(&forks, "follow_workers", &[])) {
+        Err(error) if !is_own(py, &error) => Err(error),
         // It prints all the same.
         Err(_) => Ok(()),
         Ok(_) => {

@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 
 use crate::arguments::Text;
+use crate::hot;
 
 /// What tqdm takes out of a template whose desc is empty.
 const DESC_WITH_COLON: &str = "{desc}: ";
@@ -80,8 +81,8 @@ pub(crate) fn is_plain_template(template: Text) -> bool {
         colour=None, *, job_fraction=None, job_remaining_s=None, job_note=None, **extra_kwargs)"
 )]
 #[expect(clippy::too_many_arguments, reason = "the signature is tqdm's")]
-pub(crate) fn format_meter(
-    n: &Bound<'_, PyAny>,
+pub(crate) fn format_meter<'py>(
+    n: &Bound<'py, PyAny>,
     total: Option<&Bound<'_, PyAny>>,
     elapsed: &Bound<'_, PyAny>,
     ncols: Option<i64>,
@@ -99,7 +100,7 @@ pub(crate) fn format_meter(
     job_remaining_s: Option<f64>,
     job_note: Option<&str>,
     extra_kwargs: Option<&Bound<'_, PyDict>>,
-) -> PyResult<String> {
+) -> PyResult<Bound<'py, PyAny>> {
     let py = n.py();
     let prefix = optional_text(prefix)?.unwrap_or_default();
     let unit = optional_text(unit)?.unwrap_or_else(|| "it".to_owned());
@@ -151,17 +152,17 @@ pub(crate) fn format_meter(
             Some(Err(error)) => Err(error.clone()),
         };
         if let Ok(line) = line {
-            return Ok(line);
+            return hot::text(py, &line);
         }
     }
     let template = bar_format.as_deref().unwrap_or("{l_bar}{bar}{r_bar}");
-    PythonTemplate {
+    let template_of_python = PythonTemplate {
         py,
         meter: &meter,
         postfix: postfix_object,
         extra: extra_kwargs,
-    }
-    .render(template)
+    };
+    hot::text(py, &template_of_python.render(template)?)
 }
 
 /// A template in the hands of Python.

@@ -39,6 +39,8 @@ pub(crate) struct Bar {
     spec: Option<Spec>,
     /// 1 once an exception ended the work: the last line is red, or says so.
     failed: AtomicU32,
+    /// 1 from the beginning of `close` on.
+    is_closing: AtomicU32,
     /// What was known when the bar closed here.
     last: Mutex<Option<Last>>,
 }
@@ -182,6 +184,7 @@ impl Bar {
             core: RwLock::new(core),
             spec: Some(spec),
             failed: AtomicU32::new(0),
+            is_closing: AtomicU32::new(0),
             last: Mutex::new(None),
         })
     }
@@ -214,6 +217,7 @@ impl Bar {
             core: RwLock::new(core),
             spec: None,
             failed: AtomicU32::new(0),
+            is_closing: AtomicU32::new(0),
             last: Mutex::new(None),
         })
     }
@@ -401,17 +405,16 @@ impl Bar {
     /// waited for a tenth of a second or more, and nothing was counted.
     fn close(&self, py: Python<'_>, leave: Option<bool>) -> PyResult<Option<&'static str>> {
         let (core, process) = (self.core(), process(py)?);
-        if core.is_closed() {
+        // Of threads that close it together one does.
+        if core.is_closed() || self.is_closing.swap(1, Ordering::Relaxed) == 1 {
             return Ok(None);
         }
         let spec = self.spec.as_ref().filter(|_| core.is_makers(process));
-        let text = py.detach(|| Self::text_now(process, &core));
-        let farewell = py.detach(|| {
-            spec.map_or_else(Farewell::default, |spec| {
+        let (farewell, waited) = py.detach(|| {
+            let text = Self::text_now(process, &core);
+            let farewell = spec.map_or_else(Farewell::default, |spec| {
                 Farewell::bid(process, &core, spec.traits, leave, self.has_failed())
-            })
-        });
-        let waited = py.detach(|| {
+            });
             let shares = shares(process, &core);
             let is_counter =
                 spec.is_some_and(|spec| spec.traits & (REPORTABLE | APART) == REPORTABLE);
@@ -421,7 +424,7 @@ impl Bar {
             if farewell.is_drawn {
                 process.stage.flush(process);
             }
-            waited
+            (farewell, waited)
         });
         Ok(farewell.reduction.or(waited.then_some("nothing")))
     }
@@ -443,6 +446,7 @@ impl Bar {
             depart(process, &old);
         }
         *lock(&self.last) = None;
+        self.is_closing.store(0, Ordering::Relaxed);
         let new = open(process, spec, total, initial, &desc.0, Some(&old))?;
         *self.core.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())

@@ -31,6 +31,7 @@ mod counting;
 mod crash;
 mod iterator;
 mod make;
+mod outward;
 mod postfix;
 mod report;
 
@@ -38,6 +39,10 @@ use call::swallow;
 pub(crate) use counting::{bind, is_bar, own_methods};
 pub(crate) use crash::before_crash;
 pub(crate) use iterator::iterate;
+pub(crate) use outward::{
+    call, call_method, check_signals, float, float_of, ignore, import, index, int_of,
+    is_shutting_down, raise_soon, text, warn,
+};
 
 /// The entry of `report_progress`, in a page that a fork child sees as zeros.
 static REPORT: AtomicPtr<HotEntry> = AtomicPtr::new(ptr::null_mut());
@@ -192,7 +197,7 @@ pub(crate) fn at_finalize(callback: extern "C" fn()) -> bool {
 /// Has the main thread draw again once its fork is over; false where too much waits for it already.
 pub(crate) fn resume_soon() -> bool {
     extern "C" fn resume(_: *mut c_void) -> c_int {
-        swallow(|py| {
+        swallow(|py, _| {
             if !crate::fork::is_forking(py) || !resume_soon() {
                 crate::fork::resume(py);
             }

@@ -1,23 +1,42 @@
-//! What is no error but an end that somebody asked for (^C, `sys.exit` in a signal handler), and comes
-//! while Python code runs for us.
+//! What is no error but an end that somebody asked for (^C, a timeout, `sys.exit` in a signal handler),
+//! and comes while Python code runs for us.
 
-use pyo3::exceptions::{PyException, PyKeyboardInterrupt};
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
-/// Whether the program has to see it: it is not ours to swallow.
-pub(crate) fn is_interrupt(py: Python<'_>, error: &PyErr) -> bool {
-    !error.is_instance_of::<PyException>(py)
+use crate::fork::is_main_thread;
+use crate::hot;
+
+/// Whether the program waits for it: it is not ours to swallow.
+fn is_awaited(py: Python<'_>, error: &PyErr) -> bool {
+    !error.is_instance_of::<PyException>(py) || judged(py, error, "is_awaited")
 }
 
-/// For where nothing can be raised: a ^C comes again as soon as the main thread runs Python code, and
-/// anything else is printed as unraisable.
+/// Whether an error came up in this package, and in no code of the program's.
+pub(crate) fn is_own(py: Python<'_>, error: &PyErr) -> bool {
+    error.is_instance_of::<PyException>(py) && judged(py, error, "is_own")
+}
+
+fn judged(py: Python<'_>, error: &PyErr, by: &str) -> bool {
+    // With its traceback, which CPython has beside it before 3.12.
+    let value = error.clone_ref(py).into_value(py);
+    let errors = hot::import(py, c"mp_tqdm._errors");
+    let judged = errors.and_then(|errors| hot::call_method(&errors, by, &[value.bind(py)]));
+    judged.is_ok_and(|judged| judged.is_truthy().unwrap_or(false))
+}
+
+/// For where nothing can be raised: what the program waits for comes again as soon as the main thread
+/// runs Python code, and anything else is printed as unraisable.
 pub(crate) fn put_off(py: Python<'_>, error: PyErr) {
-    let is_put_off = error.is_instance_of::<PyKeyboardInterrupt>(py)
-        && py
-            .import("_thread")
-            .and_then(|thread| thread.call_method0("interrupt_main"))
-            .is_ok();
-    if !is_put_off {
-        error.write_unraisable(py, None);
+    if hot::is_shutting_down(py) {
+        return;
+    }
+    let printed = if is_main_thread() && is_awaited(py, &error) {
+        hot::raise_soon(py, error).err()
+    } else {
+        Some(error)
+    };
+    if let Some(error) = printed {
+        hot::ignore(py, error);
     }
 }

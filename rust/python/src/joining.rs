@@ -16,7 +16,7 @@ use mp_tqdm_counters::HotEntry;
 use mp_tqdm_counters::sync::{AtomicPtr, Ordering};
 use pyo3::prelude::*;
 
-use crate::entries;
+use crate::{entries, hot};
 
 /// Far longer than attaching takes.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -61,7 +61,7 @@ pub(crate) fn wait(py: Python<'_>) -> PyResult<()> {
             break;
         }
         py.detach(|| std::thread::sleep(POLL));
-        py.check_signals()?;
+        hot::check_signals(py)?;
     }
     Ok(())
 }

@@ -61,7 +61,7 @@ mod _core {
     #[pymodule_export]
     use super::process::{
         add_lost, attach, hold, inherited, is_attached, is_read, join, lost_reports, note_pass,
-        note_said, unhold,
+        note_said, stop_drawing, unhold,
     };
     #[pymodule_export]
     use super::stream::AboveBars;

@@ -7,6 +7,8 @@ use pyo3::exceptions::{PyOverflowError, PyRuntimeWarning, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyFloat;
 
+use crate::hot;
+
 /// A number that Python gave: an int where it is one that fits, else a float. `None` for NaN, the
 /// infinities and ints beyond every float: they are ignored, with one warning.
 ///
@@ -14,10 +16,27 @@ use pyo3::types::PyFloat;
 ///
 /// `TypeError` for what is no number.
 pub(crate) fn value_of(object: &Bound<'_, PyAny>) -> PyResult<Option<Value>> {
+    let n = number_of(object)?;
+    if n.is_none() {
+        warn_once(
+            object.py(),
+            c"mp_tqdm ignored a count that is NaN or infinite; all others count",
+        )?;
+    }
+    Ok(n)
+}
+
+fn number_of(object: &Bound<'_, PyAny>) -> PyResult<Option<Value>> {
+    let py = object.py();
     if !object.is_instance_of::<PyFloat>() {
-        match object.extract::<i64>() {
-            Ok(n) => return Ok(Some(Value::Int(n))),
-            Err(error) if error.is_instance_of::<PyOverflowError>(object.py()) => {}
+        match hot::index(object) {
+            Ok(whole) => {
+                if let Ok(n) = whole.extract() {
+                    return Ok(Some(Value::Int(n)));
+                }
+            }
+            // Anything else is the program's own, and of its own doing.
+            Err(error) if !error.is_instance_of::<PyTypeError>(py) => return Err(error),
             Err(_) if object.hasattr("__float__")? => {}
             Err(_) => {
                 let kind = object.get_type().name()?.to_string();
@@ -26,19 +45,12 @@ pub(crate) fn value_of(object: &Bound<'_, PyAny>) -> PyResult<Option<Value>> {
             }
         }
     }
-    let n = match object.extract::<f64>() {
-        Ok(n) => n,
-        Err(error) if error.is_instance_of::<PyOverflowError>(object.py()) => f64::INFINITY,
+    let n = match hot::float(object) {
+        Ok(float) => float.extract()?,
+        Err(error) if error.is_instance_of::<PyOverflowError>(py) => f64::INFINITY,
         Err(error) => return Err(error),
     };
-    if n.is_finite() {
-        return Ok(Some(Value::Float(n)));
-    }
-    warn_once(
-        object.py(),
-        c"mp_tqdm ignored a count that is NaN or infinite; all others count",
-    )?;
-    Ok(None)
+    Ok(n.is_finite().then_some(Value::Float(n)))
 }
 
 /// A total that Python gave: `None` and what is no finite number mean "unknown".
@@ -46,29 +58,23 @@ pub(crate) fn total_of(object: &Bound<'_, PyAny>) -> PyResult<Option<Value>> {
     if object.is_none() {
         return Ok(None);
     }
-    if object
-        .extract::<f64>()
-        .is_ok_and(|total| !total.is_finite())
-    {
-        return Ok(None);
-    }
-    value_of(object)
+    number_of(object)
 }
 
 /// A count for Python.
 pub(crate) fn to_python(py: Python<'_>, value: Value) -> PyResult<Py<PyAny>> {
-    Ok(match value {
-        Value::Int(n) => n.into_pyobject(py)?.into_any().unbind(),
-        Value::Float(n) => n.into_pyobject(py)?.into_any().unbind(),
-    })
+    match value {
+        Value::Int(n) => hot::int_of(py, n),
+        Value::Float(n) => hot::float_of(py, n),
+    }
 }
 
 /// Warns by Python's own rules, which show a warning of one place once, in one process of the job.
 pub(crate) fn warn_once(py: Python<'_>, text: &CStr) -> PyResult<()> {
-    let said = py.import("mp_tqdm._said")?;
-    let text_of_it = text.to_string_lossy();
-    if !said.call_method1("is_first", (text_of_it,))?.is_truthy()? {
+    let said = hot::import(py, c"mp_tqdm._said")?;
+    let text_of_it = hot::text(py, &text.to_string_lossy())?;
+    if !hot::call_method(&said, "is_first", &[&text_of_it])?.is_truthy()? {
         return Ok(());
     }
-    PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), text, 2)
+    hot::warn(&py.get_type::<PyRuntimeWarning>(), text)
 }

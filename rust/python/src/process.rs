@@ -11,10 +11,11 @@ use mp_tqdm_counters::{
 };
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyBool;
 
 use crate::above::draws_on;
 use crate::held::Held;
-use crate::interrupt::is_interrupt;
+use crate::interrupt::is_own;
 use crate::joining::{self, Turn};
 use crate::outputs::{Log, Manner, Stream, word_of};
 use crate::stage::Stage;
@@ -192,8 +193,8 @@ pub(crate) fn attached(py: Python<'_>) -> PyResult<Option<&'static Process>> {
         return Ok(Some(process));
     }
     match join(py, false) {
-        Err(error) if is_interrupt(py, &error) => return Err(error),
-        Err(error) => error.write_unraisable(py, None),
+        Err(error) if !is_own(py, &error) => return Err(error),
+        Err(error) => hot::ignore(py, error),
         Ok(()) => {}
     }
     // No Python code runs from this look on.
@@ -237,17 +238,18 @@ fn note_output(home: &Home, stream: Option<Stream>) -> bool {
 #[pyo3(signature = (*, follows_workers=false))]
 pub(crate) fn join(py: Python<'_>, follows_workers: bool) -> PyResult<()> {
     // This comes before the turn and the warnings behind it: both may run the program's own code.
-    let job = py.import("mp_tqdm._job")?;
+    let job = hot::import(py, c"mp_tqdm._job")?;
+    let follows_workers = PyBool::new(py, follows_workers).to_owned().into_any();
     loop {
         joining::wait(py)?;
         if hot::process().is_some() {
             return Ok(());
         }
         let turn = Turn::take();
-        let warnings = job.call_method1("attach", (follows_workers,));
+        let warnings = hot::call_method(&job, "attach", &[&follows_workers]);
         let was_mine = joining::is_mine();
         drop(turn);
-        job.call_method1("warn", (warnings?,))?;
+        hot::call_method(&job, "warn", &[&warnings?])?;
         if was_mine {
             return Ok(());
         }
@@ -478,6 +480,15 @@ pub(crate) fn lost_reports(py: Python<'_>) -> PyResult<Option<(Py<PyAny>, u32, b
 pub(crate) fn hold(py: Python<'_>) {
     if let Some(process) = hot::process() {
         py.detach(|| process.stage.hold(process));
+    }
+}
+
+/// Ends the renderer's thread until a bar opens or closes: at the end nothing has to wait for it, while
+/// other threads may run on in an interpreter that is gone.
+#[pyfunction]
+pub(crate) fn stop_drawing(py: Python<'_>) {
+    if let Some(process) = hot::process() {
+        py.detach(|| process.stage.stop());
     }
 }
 

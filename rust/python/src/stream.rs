@@ -195,8 +195,8 @@ impl AboveBars {
     ) -> PyResult<Bound<'py, PyAny>> {
         let method = self.text_type.bind(stream.py()).getattr(name)?;
         match text {
-            Some(text) => method.call1((stream, text)),
-            None => method.call1((stream,)),
+            Some(text) => hot::call(&method, &[stream, text]),
+            None => hot::call(&method, &[stream]),
         }
     }
 
@@ -214,7 +214,7 @@ impl AboveBars {
             self.call(stream, write, Some(intern!(py, ERASE_BELOW).as_any()))?;
         }
         let written = match &self.tee {
-            Some(tee) => tee.bind(py).call1((text,)),
+            Some(tee) => hot::call(tee.bind(py), &[text]),
             None => self.call(stream, write, Some(text)),
         };
         if around.is_some() {
@@ -262,14 +262,14 @@ impl AboveBars {
         let py = buffer.py();
         let write = intern!(py, "write");
         if manner == Manner::ByLines {
-            buffer.call_method1(write, (PyBytes::new(py, bytes),))?;
-            buffer.call_method0(intern!(py, "flush"))?;
+            hot::call(&buffer.getattr(write)?, &[&PyBytes::new(py, bytes)])?;
+            hot::call(&buffer.getattr(intern!(py, "flush"))?, &[])?;
             return Ok(bytes.len());
         }
         let mut written = 0;
         while written < bytes.len() {
             let rest = PyBytes::new(py, &bytes[written..]);
-            match buffer.call_method1(write, (rest,))?.extract()? {
+            match hot::call(&buffer.getattr(write)?, &[&rest])?.extract()? {
                 Some(taken) => written += usize::max(taken, 1),
                 None => break,
             }

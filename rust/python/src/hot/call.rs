@@ -9,6 +9,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::ONE;
+use super::outward::Raised;
 use crate::interrupt::put_off;
 
 /// The count of the usual calls, `f()` and `f(n)` with a plain int that is not huge.
@@ -108,27 +109,33 @@ pub(super) fn none() -> *mut ffi::PyObject {
 
 /// Runs safe code for a raw slot: its error becomes Python's, a panic a `RuntimeError`.
 pub(super) fn trapped(body: impl FnOnce(Python<'_>) -> PyResult<Py<PyAny>>) -> *mut ffi::PyObject {
+    caught(body).map_or(ptr::null_mut(), Py::into_ptr)
+}
+
+/// As [`trapped`], for what returns nothing; false with an exception set.
+pub(super) fn succeeds(body: impl FnOnce(Python<'_>) -> PyResult<()>) -> bool {
+    caught(body).is_some()
+}
+
+fn caught<T>(body: impl FnOnce(Python<'_>) -> PyResult<T>) -> Option<T> {
     // SAFETY: raw slots are called with the interpreter attached.
     let py = unsafe { Python::assume_attached() };
     let result = catch_unwind(AssertUnwindSafe(|| body(py))).unwrap_or_else(|_| {
-        Err(PyRuntimeError::new_err(
-            "mp_tqdm: internal error while counting",
-        ))
+        // PyO3 panics where Python has no memory left, and said so.
+        Err(PyErr::take(py)
+            .unwrap_or_else(|| PyRuntimeError::new_err("mp_tqdm: internal error while counting")))
     });
-    match result {
-        Ok(object) => object.into_ptr(),
-        Err(error) => {
-            error.restore(py);
-            ptr::null_mut()
-        }
-    }
+    result.map_err(|error| error.restore(py)).ok()
 }
 
-/// As [`trapped`], where there is nobody to raise to: the error is put off, or printed as unraisable.
-pub(super) fn swallow(body: impl FnOnce(Python<'_>) -> PyResult<()>) {
+/// As [`trapped`], where there is nobody to raise to: the error is put off, or printed as unraisable. An
+/// exception that is on its way is out of the way of `body`, and goes on behind it.
+pub(super) fn swallow(body: impl FnOnce(Python<'_>, &Raised) -> PyResult<()>) {
     // SAFETY: raw slots are called with the interpreter attached.
     let py = unsafe { Python::assume_attached() };
-    if let Ok(Err(error)) = catch_unwind(AssertUnwindSafe(|| body(py))) {
+    let raised = Raised::take(py);
+    if let Ok(Err(error)) = catch_unwind(AssertUnwindSafe(|| body(py, &raised))) {
         put_off(py, error);
     }
+    raised.restore(py);
 }

@@ -15,6 +15,7 @@ use pyo3::types::{PyString, PyType};
 
 use super::call::{arguments, none, plain_count, swallow, trapped};
 use super::make::{Members, Methods, make_type, member, method, slot};
+use super::outward::{call_last, call_method};
 use super::postfix::{Kept, forget_postfix, kept_postfix, set_postfix};
 use super::{add, cell_of, warm, warm_cell};
 use crate::bar::BarCore;
@@ -27,7 +28,7 @@ pub(super) struct Counting {
     /// `idle_entry()` until a bar is bound.
     pub(super) entry: Field<&'static HotEntry>,
     /// `None` until a bar is bound.
-    pub(super) core: Field<Option<&'static BarCore>>,
+    core: Field<Option<&'static BarCore>>,
     /// The attributes of `MEMBERS` (owned).
     kept: [Field<*mut ffi::PyObject>; KEPT],
     /// The keywords of `set_postfix`.
@@ -80,6 +81,15 @@ impl Counting {
             // SAFETY: put there by this function, and taken out by it only.
             drop(unsafe { Arc::from_raw(ptr::from_ref(old)) });
         }
+    }
+
+    /// The bar, to keep while Python code may run: that may bind another one.
+    pub(super) fn core(&self) -> Option<Arc<BarCore>> {
+        let core = ptr::from_ref(self.core.get()?);
+        // SAFETY: made by `Arc::into_raw`, and owned by the instance.
+        unsafe { Arc::increment_strong_count(core) };
+        // SAFETY: the reference taken above.
+        Some(unsafe { Arc::from_raw(core) })
     }
 }
 
@@ -157,16 +167,10 @@ unsafe extern "C" fn counting_finalize(object: *mut ffi::PyObject) {
     if core.is_some_and(BarCore::is_closed) {
         return;
     }
-    swallow(|py| {
-        // The user's exception is set aside, as `close` is Python code.
-        let raised = PyErr::take(py);
+    swallow(|py, _| {
         // SAFETY: the object lives until it is finalized.
         let bar = unsafe { Bound::from_borrowed_ptr(py, object) };
-        let closed = bar.call_method0("close").map(drop);
-        if let Some(raised) = raised {
-            raised.restore(py);
-        }
-        closed
+        call_last(&bar, "close")
     });
 }
 
@@ -317,26 +321,25 @@ unsafe fn update_cold(
     names: *mut ffi::PyObject,
     drawing: Drawing,
 ) -> *mut ffi::PyObject {
-    // SAFETY: the caller's words.
-    let counting = unsafe { counting(slf) };
-    let core = counting.core.get();
     trapped(|py| {
         // SAFETY: as above.
         let given = unsafe { arguments(py, args, count, names, "update", None) }?;
         let n = given.n.as_ref().map_or(Ok(Some(Value::Int(1))), value_of)?;
-        let (Some(n), Some(core)) = (n, core) else {
+        // SAFETY: the caller's words. Behind the above, which may run Python code.
+        let counting = unsafe { counting(slf) };
+        let (Some(n), Some(core)) = (n, counting.core()) else {
             return Ok(py.None());
         };
-        let drawn = crate::bar::count_cold(py, core, n)?;
+        let drawn = crate::bar::count_cold(py, &core, n)?;
         if drawing == Drawing::Heard && core.is_self_drawn && !core.is_closed() {
             // SAFETY: as above, borrowed.
             let bar = unsafe { Bound::from_borrowed_ptr(py, slf) };
-            return Ok(bar.call_method1("_counted", (to_python(py, n)?,))?.unbind());
+            return Ok(call_method(&bar, "_counted", &[to_python(py, n)?.bind(py)])?.unbind());
         }
         if drawn && counting.postfix_frame.get() != 0 {
             // SAFETY: as above, borrowed.
             let bar = unsafe { Bound::from_borrowed_ptr(py, slf) };
-            bar.call_method0("_flush_postfix")?;
+            call_method(&bar, "_flush_postfix", &[])?;
         }
         Ok(if drawn {
             true.into_pyobject(py)?.to_owned().into_any().unbind()

@@ -6,16 +6,19 @@ use std::ptr;
 
 use mp_tqdm_counters::sync::Ordering;
 use mp_tqdm_counters::{HotEntry, Value};
-use pyo3::exceptions::{PyException, PyKeyboardInterrupt, PyStopIteration, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use super::add;
-use super::call::swallow;
+use super::call::{succeeds, swallow};
 use super::counting::{counting, counting_type, idle_entry};
 use super::make::{make_type, slot};
-use crate::interrupt::is_interrupt;
+use super::outward::{Raised, call_last, iterator, release};
+
+/// `ffi::iternextfunc`, which may be unwound; see `outward.rs`.
+type Next = unsafe extern "C-unwind" fn(*mut ffi::PyObject) -> *mut ffi::PyObject;
 
 #[repr(C)]
 struct CountingIter {
@@ -24,8 +27,8 @@ struct CountingIter {
     /// 1 while an item is handed out: it counts when the next one is asked for.
     pending: Field<i64>,
     /// The inner iterator's own `tp_iternext`.
-    next: Field<ffi::iternextfunc>,
-    /// The inner iterator (owned); null after the end.
+    next: Field<Next>,
+    /// The inner iterator (owned); null some time after the end.
     inner: Field<*mut ffi::PyObject>,
     /// The bar (owned), closed at the end; null after it.
     bar: Field<*mut ffi::PyObject>,
@@ -42,7 +45,7 @@ unsafe fn counting_iter<'a>(object: *mut ffi::PyObject) -> &'a CountingIter {
     unsafe { &*object.cast::<CountingIter>() }
 }
 
-unsafe extern "C" fn iter_next(slf: *mut ffi::PyObject) -> *mut ffi::PyObject {
+unsafe extern "C-unwind" fn iter_next(slf: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: a slot of `CountingIter`, which the caller holds.
     let iter = unsafe { counting_iter(slf) };
     let cell = iter.entry.get().cell.load(Ordering::Relaxed);
@@ -58,13 +61,13 @@ unsafe extern "C" fn iter_next(slf: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: the slot of `inner`'s own type. It is null only where `next` is `next_after_end`.
     let item = unsafe { next(iter.inner.get()) };
     if item.is_null() {
-        return end_iteration(iter);
+        return end_iteration(slf);
     }
     iter.pending.set(1);
     item
 }
 
-unsafe extern "C" fn next_after_end(_inner: *mut ffi::PyObject) -> *mut ffi::PyObject {
+unsafe extern "C-unwind" fn next_after_end(_inner: *mut ffi::PyObject) -> *mut ffi::PyObject {
     ptr::null_mut()
 }
 
@@ -72,80 +75,94 @@ unsafe extern "C" fn next_after_end(_inner: *mut ffi::PyObject) -> *mut ffi::PyO
 #[cold]
 #[inline(never)]
 fn count_pending_cold(iter: &CountingIter) -> bool {
-    let (pending, bar) = (iter.pending.get(), iter.bar.get());
-    if pending == 0 || bar.is_null() {
-        return true;
-    }
-    // SAFETY: `iterate` checked that the bar is one; the iterator holds it.
-    let core = unsafe { counting(bar) }.core.get();
-    let mut is_counted = true;
-    swallow(|py| {
-        let counted = core.map_or(Ok(false), |core| {
-            crate::bar::count_cold(py, core, Value::Int(pending))
-        });
-        if let Err(error) = counted {
-            is_counted = false;
-            error.restore(py);
-        }
-        Ok(())
-    });
-    is_counted
+    succeeds(|py| count(py, iter, iter.pending.get()))
 }
 
-/// At exhaustion and at an exception of the inner iterator: the bar closes in its last state, and the
-/// exception goes on as if we were not there; so does an interrupt. Returns the null that `iter_next`
-/// then returns.
+/// Counts on the cold path.
+fn count(py: Python<'_>, iter: &CountingIter, n: i64) -> PyResult<()> {
+    let bar = iter.bar.get();
+    if n == 0 || bar.is_null() {
+        return Ok(());
+    }
+    // SAFETY: `iterate` checked that the bar is one; the iterator holds it.
+    match unsafe { counting(bar) }.core() {
+        Some(core) => crate::bar::count_cold(py, &core, Value::Int(n)).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// At exhaustion and at an exception of the inner iterator: the bar closes in its last state. What that
+/// raises is raised, as from a `finally`; else the exception goes on as if we were not there. Returns
+/// the null that `iter_next` then returns.
 #[cold]
 #[inline(never)]
-fn end_iteration(iter: &CountingIter) -> *mut ffi::PyObject {
-    swallow(|py| match leave_bar(py, iter) {
-        Err(error) if is_interrupt(py, &error) => {
-            error.restore(py);
-            Ok(())
-        }
-        closed => closed,
-    });
+fn end_iteration(slf: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: a slot of `CountingIter`, which the caller holds.
+    let iter = unsafe { counting_iter(slf) };
+    // SAFETY: raw slots are called with the interpreter attached.
+    let py = unsafe { Python::assume_attached() };
+    let mut exception = Raised::take(py);
+    let is_done = if runs_elsewhere(py, iter, &mut exception) {
+        // What is in hand is in other hands, and was counted before its time.
+        succeeds(|py| count(py, iter, -iter.pending.get()))
+    } else if exception.is_work_done() {
+        succeeds(|py| leave(py, slf, false))
+    } else {
+        let has_failed = exception.is_failure();
+        exception.finally(py, || succeeds(|py| leave(py, slf, has_failed)))
+    };
+    if is_done {
+        exception.restore(py);
+    } else {
+        exception.forget(py);
+    }
     ptr::null_mut()
 }
 
-/// Closes the bar, beside any exception that is on its way, and lets go of everything.
-fn leave_bar(py: Python<'_>, iter: &CountingIter) -> PyResult<()> {
+/// Whether the inner iterator refused because another thread, or a call further down, is within it. To
+/// that one the iteration is not over.
+fn runs_elsewhere(py: Python<'_>, iter: &CountingIter, exception: &mut Raised) -> bool {
+    // SAFETY: null, or alive as long as `iter`, which the caller of `iter_next` holds.
+    let inner = unsafe { Bound::from_borrowed_ptr_or_opt(py, iter.inner.get()) };
+    // SAFETY: as all classes of CPython's exceptions.
+    let refusal = unsafe { ffi::PyExc_ValueError };
+    let (Some(inner), true) = (inner, exception.is(refusal)) else {
+        return false;
+    };
+    if let Ok(running) = inner.getattr("gi_running") {
+        return running.is_truthy().unwrap_or(false);
+    }
+    // Below `map`, `zip` and so on; nobody else can know.
+    let text = exception.object(py).and_then(|object| object.str().ok());
+    text.is_some_and(|text| text == "generator already executing")
+}
+
+/// Closes the bar, and lets go of everything. The inner iterator may be in use by another thread, which
+/// then holds this one, too: it stays until that is done.
+fn leave(py: Python<'_>, slf: *mut ffi::PyObject, has_failed: bool) -> PyResult<()> {
+    // SAFETY: a slot of `CountingIter`, which the caller holds.
+    let iter = unsafe { counting_iter(slf) };
     // The bar's entry may become another bar's from here on.
     iter.entry.set(idle_entry());
     iter.pending.set(0);
     iter.next.set(next_after_end);
-    let inner = iter.inner.replace(ptr::null_mut());
-    let bar = iter.bar.replace(ptr::null_mut());
-    // The user's exception is set aside, as everything below may run Python code.
-    let raised = PyErr::take(py);
-    let closed = if bar.is_null() {
-        Ok(())
-    } else {
-        // SAFETY: taken out of the iterator above, which owned it.
-        let bar = unsafe { Bound::from_owned_ptr(py, bar) };
-        if raised.as_ref().is_some_and(|error| is_failure(py, error)) {
+    // SAFETY: owned by the iterator until now, or null.
+    let bar = unsafe { Bound::from_owned_ptr_or_opt(py, iter.bar.replace(ptr::null_mut())) };
+    let closed = bar.map_or(Ok(()), |bar| {
+        if has_failed {
             // A subclass may have no native bar any more: then there is nothing to mark.
             let _ = bar
                 .getattr("_native")
                 .and_then(|bar| bar.call_method0("fail"));
         }
-        bar.call_method0("close").map(drop)
-    };
-    if !inner.is_null() {
-        // SAFETY: taken out of the iterator above, which owned it.
-        unsafe { ffi::Py_DECREF(inner) };
-    }
-    if let Some(raised) = raised {
-        raised.restore(py);
+        call_last(&bar, "close")
+    });
+    // SAFETY: as above.
+    if unsafe { ffi::Py_REFCNT(slf) } <= 1 {
+        // SAFETY: owned by the iterator until now, or null.
+        unsafe { release(iter.inner.replace(ptr::null_mut())) };
     }
     closed
-}
-
-/// Whether an exception tells of work that failed, and not of a loop or program that is over.
-fn is_failure(py: Python<'_>, error: &PyErr) -> bool {
-    let is_error =
-        error.is_instance_of::<PyException>(py) && !error.is_instance_of::<PyStopIteration>(py);
-    is_error || error.is_instance_of::<PyKeyboardInterrupt>(py)
 }
 
 unsafe extern "C" fn iter_traverse(
@@ -170,9 +187,7 @@ unsafe extern "C" fn iter_traverse(
 }
 
 unsafe extern "C" fn iter_clear(slf: *mut ffi::PyObject) -> c_int {
-    // SAFETY: a slot of `CountingIter`, which the collector holds.
-    let iter = unsafe { counting_iter(slf) };
-    swallow(|py| leave_bar(py, iter));
+    swallow(|py, _| leave(py, slf, false));
     0
 }
 
@@ -180,9 +195,8 @@ unsafe extern "C" fn iter_clear(slf: *mut ffi::PyObject) -> c_int {
 unsafe extern "C" fn iter_dealloc(slf: *mut ffi::PyObject) {
     // SAFETY: a slot of a type with GC, on its own instance.
     unsafe { ffi::PyObject_GC_UnTrack(slf.cast()) };
-    // SAFETY: its memory is given back only below.
-    let iter = unsafe { counting_iter(slf) };
-    swallow(|py| leave_bar(py, iter));
+    // An exception of the loop's body is on its way.
+    swallow(|py, raised| leave(py, slf, !raised.is_work_done() && raised.is_failure()));
     // SAFETY: alive until the next call.
     let class = unsafe { ffi::Py_TYPE(slf) };
     // SAFETY: the last use of the object.
@@ -203,7 +217,7 @@ pub(crate) fn iterate<'py>(
             "only a subclass of mp_tqdm._core.Counting can iterate",
         ));
     }
-    let inner = iterable.try_iter()?;
+    let inner = iterator(iterable)?;
     // SAFETY: `inner` is alive.
     let inner_type = unsafe { ffi::Py_TYPE(inner.as_ptr()) };
     // SAFETY: a ready type, as every type of a living object.
@@ -214,7 +228,7 @@ pub(crate) fn iterate<'py>(
         ));
     }
     // SAFETY: the slot's type is `iternextfunc` by CPython's definition.
-    let next: ffi::iternextfunc = unsafe { std::mem::transmute(next) };
+    let next: Next = unsafe { std::mem::transmute(next) };
     let class = iter_type(py)?.as_ptr().cast::<ffi::PyTypeObject>();
     // SAFETY: a ready type with GC; the memory comes zeroed and tracked.
     let object = unsafe { ffi::PyType_GenericAlloc(class, 0) };
@@ -234,7 +248,7 @@ pub(crate) fn iterate<'py>(
     unsafe { place.write(Field::new(next)) };
     // SAFETY: all fields hold valid values now.
     let iter = unsafe { counting_iter(object) };
-    iter.inner.set(inner.into_any().into_ptr());
+    iter.inner.set(inner.into_ptr());
     iter.bar.set(bar.clone().into_ptr());
     Ok(made)
 }

@@ -15,6 +15,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::call::{none, trapped};
 use super::counting::{Counting, counting};
+use super::outward::{call_method, call_method_with};
 use super::process;
 use crate::arguments::pack_pair;
 use crate::process::Process;
@@ -166,8 +167,8 @@ unsafe fn set_postfix_cold(
         for (name, value) in names.iter().zip(&values[positional..]) {
             pairs.set_item(name, value)?;
         }
-        let positional = PyTuple::new(py, &values[..positional])?;
-        let put = bar.call_method("_put_postfix", positional, Some(&pairs))?;
+        let positional = Vec::from_iter(&values[..positional]);
+        let put = call_method_with(&bar, "_put_postfix", &positional, &pairs)?;
         Ok(put.unbind())
     })
 }
@@ -236,7 +237,7 @@ impl Counting {
         names: &Bound<'py, PyTuple>,
         values: &[Bound<'py, PyAny>],
     ) -> PyResult<bool> {
-        let core = self.core.get().filter(|core| !core.is_self_drawn);
+        let core = self.core().filter(|core| !core.is_self_drawn);
         let (Some(core), Some(process)) = (core, process()) else {
             return Ok(false);
         };
@@ -271,7 +272,7 @@ impl Counting {
             })
         } else {
             if self.postfix_frame.get() != process.frame() {
-                bar.call_method1("_show_postfix", (pairs,))?;
+                call_method(bar, "_show_postfix", &[pairs.as_any()])?;
                 is_shown = true;
             }
             None
