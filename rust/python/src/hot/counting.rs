@@ -31,8 +31,8 @@ pub(super) struct Counting {
     core: Field<Option<&'static BarCore>>,
     /// The attributes of `MEMBERS` (owned).
     kept: [Field<*mut ffi::PyObject>; KEPT],
-    /// The keywords of `set_postfix`.
-    pub(super) postfix: RefCell<Option<Kept>>,
+    /// The keywords of `set_postfix`. In a box, so that zeros are `None`.
+    pub(super) postfix: RefCell<Option<Box<Kept>>>,
     /// [`Process::frame`] when they became text that Python has to make; 0: they are plain.
     pub(super) postfix_frame: Field<u64>,
 }
@@ -145,12 +145,8 @@ unsafe extern "C" fn counting_new(
         let fields = object.cast::<Counting>();
         // SAFETY: fresh memory of this layout, which nobody else has seen.
         let entry = unsafe { &raw mut (*fields).entry };
-        // SAFETY: as above; the zeros of `core` are `None` already.
+        // SAFETY: as above; the zeros of `core` and `postfix` are `None` already.
         unsafe { entry.write(Field::new(idle_entry())) };
-        // SAFETY: as above.
-        let postfix = unsafe { &raw mut (*fields).postfix };
-        // SAFETY: as above.
-        unsafe { postfix.write(RefCell::new(None)) };
         // SAFETY: all fields hold valid values now.
         for field in &unsafe { counting(object) }.kept {
             field.set(none());
@@ -163,8 +159,10 @@ unsafe extern "C" fn counting_new(
 /// comes in a `__del__` of Python, and a bar that is closed, as most are, needs none of it.
 unsafe extern "C" fn counting_finalize(object: *mut ffi::PyObject) {
     // SAFETY: a slot of `Counting`, on an instance of it or of a subclass.
-    let core = unsafe { counting(object) }.core.get();
-    if core.is_some_and(BarCore::is_closed) {
+    let counting = unsafe { counting(object) };
+    // Where memory ran out while `counting_new` made it, all its fields are zeros.
+    let is_whole = !counting.kept[0].get().is_null();
+    if !is_whole || counting.core.get().is_some_and(BarCore::is_closed) {
         return;
     }
     swallow(|py, _| {
@@ -182,7 +180,7 @@ unsafe extern "C" fn counting_traverse(
     // SAFETY: a slot of `Counting`, on an instance that the collector holds.
     let counting = unsafe { counting(object) };
     let postfix = counting.postfix.try_borrow();
-    let postfix = postfix.as_deref().ok().and_then(Option::as_ref);
+    let postfix = postfix.as_deref().ok().and_then(Option::as_deref);
     let postfix = postfix.into_iter().flat_map(Kept::objects);
     // SAFETY: as above; instances of heap types own a reference to their type.
     let class = unsafe { ffi::Py_TYPE(object) }.cast::<ffi::PyObject>();

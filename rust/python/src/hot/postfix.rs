@@ -293,8 +293,8 @@ impl Counting {
     /// Lets go of what was kept before, behind the exchange, as that may run Python code.
     pub(super) fn set_kept(&self, kept: Option<Kept>) {
         let before = match self.postfix.try_borrow_mut() {
-            Ok(mut place) => std::mem::replace(&mut *place, kept),
-            Err(_) => kept,
+            Ok(mut place) => std::mem::replace(&mut *place, kept.map(Box::new)),
+            Err(_) => kept.map(Box::new),
         };
         drop(before);
     }
