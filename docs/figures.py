@@ -1,16 +1,18 @@
 r"""Writes the measured tables and pictures of the documents from the JSON of a run.
 
-    python -m mp_tqdm bench iterate update report postfix construct import pipe memory segment \
-        terminal-bytes terminal-writes log-bytes log-writes log-hour liveness unread exit \
+    python -m mp_tqdm bench iterate update report postfix construct import first-frame pipe \
+        memory segment terminal-bytes terminal-writes log-bytes log-writes log-hour liveness unread exit \
         --json docs/figures.json
     python -m mp_tqdm bench processes owner fork crew ray --json docs/processes.json
     python -m mp_tqdm bench training training-1ms dataloader tokenising halves tails \
         --json docs/loops.json
     python -m mp_tqdm bench prints print-bytes --json docs/prints.json
     python -m benches.noise --json docs/noise.json
+    for each of PYTHONS: python3.X -m mp_tqdm bench update postfix construct import \
+        --json docs/pythons/3.X.json
     python docs/figures.py
 
-The first is for README.md and docs/benchmarks.md, the next two for the latter, the last two for
+The first is for README.md and docs/benchmarks.md, those of the Pythons for the latter, the next two for the latter, the last two for
 docs/output.md. No figure in them is typed by hand.
 """
 
@@ -36,6 +38,38 @@ CAPTIONS = {
     "output": "what an hour of a bar writes",
     "liveness": "how long after a slow-down a bar shows the true count",
 }
+
+
+# Measured on each of these, what its tables are called, and the rows of each.
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+ROWS = {
+    "update": (
+        "floor: C object.add(1)",
+        "mp_tqdm bar.update(1)",
+        "barflow bar.tick()",
+        "barflow bar.advance(1)",
+        "tqdm bar.update(1)",
+    ),
+    "postfix": ("floor: C object.keep(loss=x)", "mp_tqdm", "tqdm, refresh=False", "tqdm"),
+    "construct": ("mp_tqdm, leave=False", "tqdm, leave=False"),
+    "import": ("mp_tqdm", "barflow", "tqdm"),
+}
+
+
+def pythons() -> str:
+    """The best of each row on each Python, a table for each suite that was measured."""
+    runs = {version: load(f"pythons/{version}") for version in PYTHONS}
+    tables = []
+    for suite in runs[PYTHONS[0]]["suites"]:
+        first, rows = runs[PYTHONS[0]]["suites"][suite], ROWS[suite]
+        lines = [f"### {first['title']}, on each Python ({first['unit']}, best)", ""]
+        lines += ["| | " + " | ".join(PYTHONS) + " |", "| --- |" + " --: |" * len(PYTHONS)]
+        for row in rows:
+            found = [run["suites"][suite]["figures"].get(row, {}) for run in runs.values()]
+            cells = (markdown.text(figure.get("best")) for figure in found)
+            lines.append(f"| {row} | " + " | ".join(cells) + " |")
+        tables.append("\n".join(lines))
+    return "\n\n".join(tables)
 
 
 def noise(run: dict[str, Any]) -> str:
@@ -79,6 +113,7 @@ def pages(drawn: Iterable[str] = CAPTIONS) -> dict[Path, str]:
     benchmarks = (HERE / "benchmarks.md").read_text()
     for mark, content in (
         ("figures", markdown.tables(run)),
+        ("pythons", pythons()),
         ("processes", markdown.tables(processes)),
         ("loops", markdown.tables(loops)),
         ("pictures", shown),
@@ -120,7 +155,7 @@ def take_samples_out(name: str) -> None:
 
 
 if __name__ == "__main__":
-    for run in RUNS:
+    for run in (*RUNS, *(f"pythons/{version}" for version in PYTHONS)):
         take_samples_out(run)
     for page, content in pages(pictures()).items():
         page.write_text(content)

@@ -387,13 +387,11 @@ def copy(
 ) -> mp_tqdm:
     """A bar of another process, or another handle of this one's: it counts, and closes nothing."""
     bar = kind.__new__(kind)
-    bar.iterable = None
-    bar._is_redirected = True
+    bar.iterable, bar._is_redirected = None, True
     for name, value in state.items():
         setattr(bar, name, value)
     if identity is None:
-        bar.disable = True
-        bar._n, bar._total = initial, total
+        bar.disable, bar._n, bar._total = True, initial, total
         return bar
     bar._native = native = _core.Bar.copy(identity, total, initial)
     bar.disable = False
