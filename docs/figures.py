@@ -1,8 +1,8 @@
 r"""Writes the measured tables and pictures of the documents from the JSON of a run.
 
     python -m mp_tqdm bench iterate update report postfix construct import first-frame pipe \
-        memory segment terminal-bytes terminal-writes log-bytes log-writes log-hour liveness unread exit \
-        --json docs/figures.json
+        memory segment terminal-bytes terminal-writes log-bytes log-writes log-hour liveness \
+        unread exit --json docs/figures.json
     python -m mp_tqdm bench processes owner fork crew ray --json docs/processes.json
     python -m mp_tqdm bench training training-1ms dataloader tokenising halves tails \
         --json docs/loops.json
@@ -12,8 +12,8 @@ r"""Writes the measured tables and pictures of the documents from the JSON of a 
         --json docs/pythons/3.X.json
     python docs/figures.py
 
-The first is for README.md and docs/benchmarks.md, those of the Pythons for the latter, the next two for the latter, the last two for
-docs/output.md. No figure in them is typed by hand.
+The first is for README.md and docs/benchmarks.md, the next two and those of the Pythons for the
+latter, the others for docs/output.md. No figure in them is typed by hand.
 """
 
 from __future__ import annotations

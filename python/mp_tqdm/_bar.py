@@ -202,12 +202,11 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         instances = self._instances
         if instances or position is not None:
             self._pos = free_position(instances) if position is None else -position
-        self.fp = file
+        self.fp, self.gui = file, gui
         self.maxinterval = maxinterval
         self.miniters = 0 if miniters is None else miniters
         self.dynamic_miniters = miniters is None
         self.dynamic_ncols = dynamic_ncols
-        self.gui = gui
         self.lock_args = lock_args
         self._printed_n = initial
         self._native = native = _core.Bar.open(
