@@ -25,6 +25,7 @@ UNSAFE_FILES = {
     "rust/python/src/hot/crash.rs",
     "rust/python/src/hot/iterator.rs",
     "rust/python/src/hot/make.rs",
+    "rust/python/src/hot/outward.rs",
     "rust/python/src/hot/postfix.rs",
     "rust/python/src/hot/report.rs",
 }
