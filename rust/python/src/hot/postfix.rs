@@ -245,7 +245,7 @@ impl Counting {
         let mut packer = PostfixPacker::new();
         let mut stored = vec![(Packed::Text, usize::MAX); values.len()];
         let mut is_plain = true;
-        for index in order(names) {
+        for index in order(names)? {
             let name = names.get_borrowed_item(index)?;
             let name = name.cast::<PyString>()?;
             match &*name.to_string_lossy() {
@@ -301,12 +301,16 @@ impl Counting {
 }
 
 /// The indices of keywords in the order of their names, as tqdm shows them.
-fn order(names: &Bound<'_, PyTuple>) -> Vec<usize> {
+fn order(names: &Bound<'_, PyTuple>) -> PyResult<Vec<usize>> {
+    // Not by `str()`, which runs the handlers of signals that came.
+    let text =
+        |name: Borrowed<'_, '_, PyAny>| Ok(name.cast::<PyString>()?.to_string_lossy().into());
+    let names = names.iter_borrowed().map(text);
+    let names = names.collect::<PyResult<Vec<String>>>()?;
     let mut order = Vec::from_iter(0..names.len());
-    let names = Vec::from_iter(names.iter_borrowed().map(|name| name.to_string()));
     // UTF-8 sorts by code points, as Python does.
     order.sort_by(|a, b| names[*a].cmp(&names[*b]));
-    order
+    Ok(order)
 }
 
 /// `_kept_postfix()`: what is kept and not shown yet or shown as it is, sorted by name; else `None`.
@@ -333,7 +337,7 @@ pub(super) unsafe extern "C" fn kept_postfix(
         };
         let names = names.cast_into::<PyTuple>()?;
         let pairs = PyDict::new(py);
-        for index in order(&names) {
+        for index in order(&names)? {
             let name = names.get_item(index)?;
             if name.cast::<PyString>()?.to_string_lossy() != "refresh" {
                 pairs.set_item(name, &values[index])?;
