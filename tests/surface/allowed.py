@@ -111,15 +111,16 @@ class Rules:
         """
         if not self._was_off(step):
             return False
-        is_generator = self._iterables.get(step[1]) in {"generator", "fails"}
+        is_iterator = self._iterables.get(step[1]) in {"generator", "fails", "iterator"}
         is_more = step[0] == "get" and "AttributeError" in their.raised
-        return is_more or (step[0] in ITERATING and is_generator)
+        return is_more or (step[0] in ITERATING and is_iterator)
 
 
 def same(their: Any, our: Any) -> bool:
     """Whether the two agree; a bar that is off has attributes here that tqdm's has not."""
     for slot, bar in their.bars.items():
         for name, value in bar.items():
-            if bar["disable"] is True and value == "not there" and slot in our.bars:
+            is_more = value == "not there" or name == "initial"
+            if bar["disable"] is True and is_more and slot in our.bars:
                 our.bars[slot][name] = value
     return bool(their == our)

@@ -91,12 +91,13 @@ GIVEN = {
     # `None` reads as an empty text here, and a count with a fraction makes n a float.
     "desc": texts,
     "initial": st.sampled_from([0, 2, 5]),
+    "miniters": st.sampled_from([0, 1, 2, 5]),
     **{
         name: values
         for name, values in ARGUMENTS.items()
         # tqdm's breaks where `dynamic_ncols` is set.
         if name not in {"position", "nonsense", "gui", "disable"}
-        and name not in {"dynamic_ncols", "desc", "initial"}
+        and name not in {"dynamic_ncols", "desc", "initial", "miniters"}
     },
 }
 READ = sorted({*GIVEN, "disable", "gui", "fp_is_file", "nonsense", "format_dict", "lock_args"})

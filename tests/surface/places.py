@@ -114,8 +114,9 @@ def untimed(step: Step, what: Outcome) -> Outcome:
         return what._replace(value=None)
     if step[0] == "get" and step[2] in TIMED:
         return what._replace(value=None)
-    value = [masked(one) for one in what.value] if step[0] == "str" else what.value
-    return what._replace(value=value)
+    if step[0] == "str" and isinstance(what.value, list):
+        return what._replace(value=[masked(one) for one in what.value])
+    return what
 
 
 def found_on(kind: str, program: list[Step]) -> str:

@@ -141,6 +141,11 @@ pub(crate) fn format_meter<'py>(
         meter.initial = number(initial)?;
     }
     let replaced = replaces_fields(&mut meter, extra_kwargs)?;
+    if ncols == Some(0) && Figures::of(&meter).fraction().is_some() {
+        // Figures alone, whatever the template.
+        let figures = mp_tqdm_render::format_meter(&meter).unwrap_or_default();
+        return hot::text(py, &figures);
+    }
     let looks_into_postfix = postfix_object.is_some() && bar_format.is_some();
     if !replaced && !looks_into_postfix {
         let line = match &template {
