@@ -89,7 +89,7 @@ def test_a_reader_that_had_enough_gets_no_traceback() -> None:
         ({"MP_TQDM_MODE": "off"}, "off", "nothing is drawn; everything is counted"),
         ({"MP_TQDM_MODE": "tty"}, "live", "MP_TQDM_MODE=tty decides"),
         ({"MP_TQDM_MODE": "loud"}, "lines", "means nothing; it can be off, lines, json, tty"),
-        ({"PYTHONIOENCODING": "latin-1"}, "python", "no plain UTF-8 file"),
+        ({"PYTHONIOENCODING": "koi8-r"}, "python", "no plain file of Python"),
         ({"LOCAL_RANK": "1"}, "lines", "LOCAL_RANK in the environment, but"),
     ],
 )

@@ -69,7 +69,8 @@ def test_a_stream_gets_clean_texts(program: Program, variables: dict[str, str], 
     text = process.stderr.decode()
     assert "ab" in text
     assert not HARMFUL.search(text), text
-    if mode == "json" and not variables:
+    assert "\r" not in text, "the renderer draws, by the rules of a log"
+    if mode == "json":
         bar = json.loads(text.splitlines()[-1])
         assert not any(map(HARMFUL.search, [bar["desc"], bar["unit"], str(bar["postfix"])]))
 
@@ -99,6 +100,8 @@ print("after")
     screen.feed(output.decode(encoding, "replace").encode())
     lines = [line for line in screen.lines() if line]
     assert (lines[0], len(lines), lines[-1]) == ("before", 3, "after"), lines
+    # What saves the cursor is the renderer.
+    assert (b"\x1b7" in output) == (encoding != "koi8-r")
     shown = "größe" if encoding in ("utf-8", "latin-1") else "gr??e"
     assert lines[1].startswith(shown), lines
     assert ("進捗" in lines[1]) == (encoding == "utf-8")

@@ -206,7 +206,7 @@ def put(stream: Any, text: str) -> None:
         found = _streams.descriptor(stream)
         if found is None:
             raise
-        os.write(found[0], text.encode(errors="backslashreplace"))
+        os.write(found[0], text.encode(stream.encoding, "backslashreplace"))
 
 
 def _join() -> None:

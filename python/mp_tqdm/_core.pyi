@@ -247,7 +247,7 @@ class Bar:
         looks: Mapping[str, Any],
         leave: bool | None,
         position: int | None,
-        stream: tuple[int, bool] | None,
+        stream: tuple[int, bool, int] | None,
         self_drawn: bool,
         own_file: bool,
         own_line: bool,
@@ -412,7 +412,7 @@ def attach(
     parent: tuple[int, int] | None = None,
     directories: Sequence[str],
     world: tuple[int, int, int, int],
-    stream: tuple[int, bool] | None = None,
+    stream: tuple[int, bool, int] | None = None,
     log: Literal["lines", "json"] = "lines",
     colours: bool = True,
     interactive: bool = False,
@@ -429,7 +429,7 @@ def attach(
         parent: Slot and incarnation of the process that made it, if that is in the job.
         directories: Where a segment may lie, best first.
         world: Ranks on this node, ranks in all, this node's number, nodes.
-        stream: Where bars of other processes are drawn: descriptor, and whether it is a terminal.
+        stream: Where bars of other processes are drawn, as of a `Bar`.
         log: What is written to what is no terminal: lines as on one, or JSON objects.
         colours: Whether terminals get any.
         interactive: Whether somebody types into this process: what did not move is left alone.

@@ -161,8 +161,9 @@ def _drawing(facts: Facts) -> Iterator[str]:
         )
     elif terminal["drawn"] == "python":
         yield (
-            "stderr is no plain UTF-8 file of Python's own: the loop itself draws on it, as tqdm "
-            "does, and a line stands still while the loop does (PYTHONUTF8=1 may help)."
+            "stderr is no plain file of Python's own in UTF-8, ASCII or Latin-1: the loop itself "
+            "draws on it, as tqdm does, and a line stands still while the loop does (PYTHONUTF8=1 "
+            "may help)."
         )
     if terminal["forced"] and terminal["drawn"] in ("live", "lines"):
         yield f"MP_TQDM_MODE={terminal['forced']} decides how bars are drawn, not the file."

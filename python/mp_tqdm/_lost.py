@@ -97,7 +97,7 @@ def _warn(text: str) -> None:
         if place is None:
             stream.write(shown.getvalue())
         else:
-            os.write(place[0], shown.getvalue().encode("utf-8", "backslashreplace"))
+            os.write(place[0], shown.getvalue().encode(stream.encoding, "backslashreplace"))
 
 
 def in_words(items: float, processes: int) -> str:

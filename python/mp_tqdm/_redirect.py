@@ -33,7 +33,7 @@ _open: set[int] = set()
 _streams: list[Any] = []
 
 
-def begin(bar: Any, descriptor: tuple[int, bool] | None) -> None:
+def begin(bar: Any, descriptor: tuple[int, bool, int] | None) -> None:
     """Takes note of a bar; where a terminal shows it, the streams are redirected from here on.
 
     Args:

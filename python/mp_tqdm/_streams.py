@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 
@@ -27,19 +28,23 @@ def mode() -> str:
     return asked if asked in MODES else ""
 
 
-def descriptor(file: Any, forced: str | None = None) -> tuple[int, bool] | None:
-    """The descriptor that the renderer may write to by itself, and whether it is a terminal.
+# The last characters of the encodings that the renderer can write, by Python's names of them.
+_LAST = {"utf-8": 0x10FFFF, "ascii": 0x7F, "iso8859-1": 0xFF}
 
-    Only for a text stream of the standard library over a real file, in UTF-8, whose `write` nobody
-    replaced: a descriptor alone proves nothing (a notebook's stream has one that leads elsewhere),
-    and what a program put in the place of `write` wants to see the text.
+
+def descriptor(file: Any, forced: str | None = None) -> tuple[int, bool, int] | None:
+    """The descriptor that the renderer may write to by itself, and what it can write there.
+
+    Only for a text stream of the standard library over a real file, in UTF-8, ASCII or Latin-1,
+    whose `write` nobody replaced: a descriptor alone proves nothing (a notebook's stream has one
+    that leads elsewhere), and what a program put in the place of `write` wants to see the text.
 
     Args:
         file: Any object.
         forced: What `mode` returned; asked if not given.
 
     Returns:
-        `(fd, is_terminal)`, or `None` where the text has to go through the object.
+        `(fd, is_terminal, last_character)`, or `None` where the text has to go through the object.
     """
     if type(file) is not io.TextIOWrapper:
         return None
@@ -50,19 +55,20 @@ def descriptor(file: Any, forced: str | None = None) -> tuple[int, bool] | None:
         if type(raw) is not io.FileIO or "write" in getattr(file.buffer, "__dict__", ()):
             return None
         encoding = file.encoding
-        if encoding != "utf-8" and encoding.lower().replace("-", "").replace("_", "") != "utf8":
+        last = _LAST.get(encoding) or _LAST.get(codecs.lookup(encoding).name)
+        if last is None:
             return None
         number = file.fileno()
         # A dumb one (an Emacs shell) shows escapes as text: it gets the lines of a log.
         is_terminal = os.isatty(number) and os.environ.get("TERM") != "dumb"
-    except (AttributeError, OSError, ValueError) as error:
+    except (AttributeError, LookupError, OSError, ValueError) as error:
         _errors.pass_on(error)
         return None
     if forced is None:
         forced = mode()
     if forced:
         is_terminal = forced == "tty"
-    return number, is_terminal
+    return number, is_terminal, last
 
 
 def is_lost(file: Any) -> bool:

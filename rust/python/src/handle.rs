@@ -1,7 +1,6 @@
 //! The native half of one Python bar: opens it, shows it, closes it. What is counted per call is not
 //! here but in `hot/`.
 
-use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use mp_tqdm_counters::sync::{AtomicU32, Ordering};
@@ -20,6 +19,7 @@ use crate::farewell::{Farewell, depart};
 use crate::hot;
 use crate::number::{to_python, total_of, value_of};
 use crate::opening::{Spec, open};
+use crate::outputs::Stream;
 use crate::process::{Process, attached, lock, now_ns};
 use crate::receipt::{Share, shares};
 use crate::shown::{self, PyText};
@@ -142,7 +142,7 @@ impl Bar {
         looks: &Bound<'_, PyDict>,
         leave: Option<bool>,
         position: Option<u32>,
-        stream: Option<(RawFd, bool)>,
+        stream: Option<Stream>,
         self_drawn: bool,
         own_file: bool,
         own_line: bool,

@@ -6,7 +6,7 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 
 use mp_tqdm_counters::move_up;
-use mp_tqdm_render::{FdSink, Output, OutputId};
+use mp_tqdm_render::{Encoding, FdSink, Output, OutputId};
 
 use crate::hot;
 use crate::shared::Shared;
@@ -31,15 +31,15 @@ pub(crate) enum Log {
     Json,
 }
 
-/// A stream by number, and whether it is a terminal.
-pub(crate) type Stream = (RawFd, bool);
+/// A stream by number, whether it is a terminal, and the last character that its encoding has.
+pub(crate) type Stream = (RawFd, bool, u32);
 
 /// What the segment says where the job's lines have no file that the renderer could write to.
 const NO_FILE: u64 = 1;
 
 /// Which file a stream leads to, as one word for the segment, and the device number of a terminal.
 pub(crate) fn word_of(stream: Option<Stream>) -> (u64, u64) {
-    let copied = |(descriptor, _)| Some(File::from(hot::duplicate(descriptor).ok()?));
+    let copied = |(descriptor, ..): Stream| Some(File::from(hot::duplicate(descriptor).ok()?));
     let meta = stream
         .and_then(copied)
         .and_then(|file| file.metadata().ok());
@@ -54,7 +54,7 @@ impl Shared {
     /// descriptors lead to it. What is drawn `apart` goes there whoever draws for the job.
     pub(crate) fn output_of(
         &mut self,
-        (descriptor, is_terminal): Stream,
+        (descriptor, is_terminal, last): Stream,
         apart: bool,
     ) -> Option<OutputId> {
         let copy = hot::duplicate(descriptor).ok()?;
@@ -77,6 +77,11 @@ impl Shared {
             (false, Log::Lines) => Output::log(sink),
             (false, Log::Json) => Output::json(sink),
         };
+        output = output.encoded(match last {
+            ..=0x7f => Encoding::Ascii,
+            0x80..=0xff => Encoding::Latin1,
+            _ => Encoding::Utf8,
+        });
         if is_terminal && !self.manner.has_colours {
             output = output.without_colours();
         }

@@ -197,7 +197,7 @@ fn draw_terminal(output: &mut Output, tracks: &mut Tracks, now_s: f64, rows: &[&
             _ if row.is_delayed(now_s) => {}
             None => live.push(*row),
             Some(Ended::Keep) => {
-                let line = output.coloured(tracks.line(now_s, row, room));
+                let line = output.shown(tracks.line(now_s, row, room), cols);
                 output.keep(line);
             }
             Some(Ended::Erase) => {}
@@ -220,7 +220,7 @@ fn draw_terminal(output: &mut Output, tracks: &mut Tracks, now_s: f64, rows: &[&
     };
     let mut lines: Vec<String> = live[..shown]
         .iter()
-        .map(|row| output.coloured(tracks.line(now_s, row, room)))
+        .map(|row| output.shown(tracks.line(now_s, row, room), cols))
         .collect();
     if shown < live.len() && shown < limit && cols > 0 {
         lines.push(hidden_line(live.len() - shown, cols));

@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 
 use crate::block::{Block, Remains};
 use crate::clean::clean;
+use crate::encoding::Encoding;
 use crate::lines::Schedule;
 use crate::outlet::{Outlet, Sent};
 use crate::sink::{Sink, Size};
+use crate::width::fit_to_columns;
 
 /// The most permanent lines that wait for an output that takes nothing. Beyond it the oldest goes:
 /// a terminal that nobody has read for so long would have scrolled it away.
@@ -23,6 +25,7 @@ pub struct Output {
     is_refused: bool,
     has_colours: bool,
     has_prompts: bool,
+    encoding: Encoding,
 }
 
 /// What an output can show.
@@ -64,6 +67,12 @@ impl Output {
         }
     }
 
+    /// The same output, in another encoding.
+    #[must_use]
+    pub fn encoded(self, encoding: Encoding) -> Self {
+        Self { encoding, ..self }
+    }
+
     /// The same output, beside prompts at which somebody types: what stands behind the cursor there
     /// may be his.
     #[must_use]
@@ -84,6 +93,7 @@ impl Output {
             is_refused: false,
             has_colours: true,
             has_prompts: false,
+            encoding: Encoding::default(),
         }
     }
 
@@ -91,9 +101,14 @@ impl Output {
         self.has_colours
     }
 
-    /// A line as this output may show it.
-    pub(crate) fn coloured(&self, line: String) -> String {
-        if self.has_colours { line } else { clean(&line) }
+    /// A line as this output can show it, on so many columns.
+    pub(crate) fn shown(&self, line: String, cols: u32) -> String {
+        let line = if self.has_colours { line } else { clean(&line) };
+        match self.encoding {
+            Encoding::Utf8 => line,
+            // A mark without a column of its own has one now.
+            encoding => fit_to_columns(&encoding.shown(line), cols as usize),
+        }
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -135,7 +150,7 @@ impl Output {
     /// Draws the live lines again that somebody erased.
     pub(crate) fn mend(&mut self) {
         if let Some(again) = self.again() {
-            self.outlet.send(again.as_bytes());
+            self.outlet.send(&self.encoding.encoded(again.as_bytes()));
         }
     }
 
@@ -182,7 +197,7 @@ impl Output {
 
     /// Sends a frame with all lines that wait in it; `true` if it was taken.
     fn send(&mut self, frame: &[u8]) -> bool {
-        let is_taken = self.outlet.send(frame) == Sent::Taken;
+        let is_taken = self.outlet.send(&self.encoding.encoded(frame)) == Sent::Taken;
         self.is_refused = !is_taken;
         if is_taken {
             self.waiting.clear();
