@@ -49,10 +49,20 @@ class Painter:
             its own (`gui=True`).
     """
 
-    __slots__ = ("_items", "_job_n", "_miniters", "_others", "_seconds", "draw", "is_ended")
+    __slots__ = (
+        "_items",
+        "_job_n",
+        "_miniters",
+        "_others",
+        "_seconds",
+        "draw",
+        "is_begun",
+        "is_ended",
+    )
 
     def __init__(self) -> None:
         self.draw: Callable[[str], None] | None = None
+        self.is_begun = False
 
     def start(self, bar: Any) -> None:
         """Begins, or begins anew: forgets how fast it was."""
@@ -123,6 +133,7 @@ def begin(bar: Any) -> None:
     draws = bar._native.draws
     if bar.delay <= 0 and draws:
         bar.refresh(lock_args=bar.lock_args)
+    painter.is_begun = True
     if draws:
         _watch()
 
@@ -219,12 +230,10 @@ def end(bar: Any) -> None:
     line = abs(bar.pos)
     if not bar.gui:
         _close_gap(bar, line)
-    # Where the first frame raised, the constructor got no further.
-    printed_t = getattr(bar, "_printed_t", None)
-    if printed_t is None or printed_t < bar.start_t + bar.delay:
+    if painter.draw is None or not bar._native.draws or bar._printed_t < bar.start_t + bar.delay:
         return
-    if painter.draw is None or not bar._native.draws:
-        return
+    if not painter.is_begun:
+        return  # the first frame raised, and so would this one
     leave = bar._native.has_failed or (line == 0 if bar.leave is None else bar.leave)
     with _held(bar, nolock=False):
         if leave:
