@@ -58,6 +58,10 @@ def _begin(key: int) -> None:
     if os.environ.get("MP_TQDM_REDIRECT", "1") == "0":
         return
     _open.add(key)
+    _replace()
+
+
+def _replace() -> None:
     for stream in (sys.stdout, sys.stderr):
         above = of(stream)
         if above is not None and not is_ours(stream):
@@ -77,11 +81,15 @@ def end(bar: Any) -> None:
     _open.discard(id(bar))
     if not _core.is_read():
         return
+    is_last = not _open
     while _streams and not _open:
         stream = _streams.pop()
         # Somebody may have replaced it once more: then it is his to put back.
         if is_ours(stream):
             _give_back(stream)
+    if is_last and _open:
+        # Another thread or a signal handler opened a bar meanwhile, and found them replaced.
+        _replace()
 
 
 def _give_back(stream: Any) -> None:
