@@ -63,8 +63,8 @@ def total_of(total: Any, iterable: Any) -> Any:
         try:
             return len(iterable)
         except (TypeError, AttributeError, ValueError, OverflowError, NotImplementedError) as error:
-            from mp_tqdm import _errors
+            from mp_tqdm import _raised
 
-            _errors.pass_on(error)
+            _raised.pass_on(error)
             return None
     return None if total == _INFINITE else total

@@ -12,7 +12,7 @@ import sys
 from _thread import RLock
 from _weakref import ref
 
-from mp_tqdm import _core, _errors, _redirect, _streams
+from mp_tqdm import _core, _raised, _redirect, _streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class Aside:
             if flush is not None:
                 flush()
         except RuntimeError as error:
-            _errors.pass_on(error)  # else as in `put`, which has written past the buffer
+            _raised.pass_on(error)  # else as in `put`, which has written past the buffer
         finally:
             if not self._above:
                 _core.unhold()
@@ -202,7 +202,7 @@ def put(stream: Any, text: str) -> None:
     try:
         (above or stream.write)(text)
     except RuntimeError as error:
-        _errors.pass_on(error)
+        _raised.pass_on(error)
         found = _streams.descriptor(stream)
         if found is None:
             raise
@@ -217,6 +217,6 @@ def _join() -> None:
     try:
         _core.join()
     except RuntimeError as error:
-        if not _errors.is_own(error):
+        if not _raised.is_own(error):
             raise
         return  # there is no memory for counters: the text is written as it is

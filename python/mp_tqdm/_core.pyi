@@ -63,6 +63,7 @@ __all__ = [
     "observe",
     "own_methods",
     "report_progress",
+    "resume_behind_fork",
     "stop_drawing",
     "unhold",
 ]
@@ -561,12 +562,11 @@ def expect_workers() -> None:
     The thread that draws looks four times a second then: for a minute, and while workers live.
     """
 
-def after_fork_in_parent(later: bool = False) -> None:
-    """Starts the thread again, once no other thread forks.
+def after_fork_in_parent() -> None:
+    """Starts the thread again, once no other thread forks."""
 
-    Args:
-        later: Only when the main thread is back in Python code, behind the fork.
-    """
+def resume_behind_fork() -> None:
+    """As `after_fork_in_parent`, when the main thread is back in Python code, behind the fork."""
 
 def after_fork_in_child() -> None:
     """Forgets the parent's counters, where the kernel did not wipe them by itself."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sys
 
+from mp_tqdm import _raised
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
     from typing import Any
 
 REDUCTIONS = ("auto", "sum", "mean", "min", "max", "rank")
@@ -54,49 +54,6 @@ class TqdmMonitorWarning(TqdmWarning, RuntimeWarning):
 
 class TqdmSynchronisationWarning(RuntimeWarning):
     """Of tqdm's surface; nothing here gives it."""
-
-
-def is_awaited(error: BaseException) -> bool:
-    """Whether the program waits for an exception: an end that somebody asked for, or a timeout.
-
-    That is no `Exception`, or one that a signal handler raised. It may come at any moment.
-    """
-    if not isinstance(error, Exception):
-        return True
-    from signal import getsignal
-
-    handlers: list[Any] = []
-    for number in range(1, 65):
-        try:
-            handlers.append(getsignal(number))
-        except ValueError:
-            continue  # a number without a signal
-    handlers = [getattr(handler, "func", handler) for handler in handlers]
-    codes = [getattr(handler, "__code__", None) for handler in handlers]
-    codes += [getattr(type(handler).__call__, "__code__", None) for handler in handlers if handler]
-    return any(frame.f_code in codes for frame in _frames(error))
-
-
-def pass_on(error: BaseException) -> None:
-    """Raises an exception once more if the program waits for it."""
-    if is_awaited(error):
-        raise error
-
-
-def is_own(error: BaseException) -> bool:
-    """Whether an exception came up in this package, and in no code of the program below it."""
-    names = [frame.f_globals.get("__name__", "").partition(".")[0] for frame in _frames(error)]
-    return not is_awaited(error) and all(name in _OWN for name in names)
-
-
-_OWN = {"mp_tqdm", "_frozen_importlib", "_frozen_importlib_external"} | sys.stdlib_module_names
-
-
-def _frames(error: BaseException) -> Iterator[FrameType]:
-    traceback = error.__traceback__
-    while traceback is not None:
-        yield traceback.tb_frame
-        traceback = traceback.tb_next
 
 
 def refuse_unknown(names: dict[str, Any], known: tuple[str, ...], file: Any) -> None:
@@ -153,7 +110,7 @@ def number(name: str, value: Any, *, least: float | None = None, optional: bool 
     try:
         as_float = float(value)
     except (TypeError, ValueError, OverflowError) as error:
-        pass_on(error)
+        _raised.pass_on(error)
         as_float = None
     if as_float is None or isinstance(value, (str, bytes)):
         kinds = "a number or None" if optional else "a number"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _errors, _forks, _proc
+from mp_tqdm import _forks, _proc, _raised
 from mp_tqdm._identity import Facts, launcher_fingerprint
 
 TYPE_CHECKING = False
@@ -128,7 +128,7 @@ def _torch_group() -> tuple[int, int] | None:
     try:
         return distributed.get_rank(), distributed.get_world_size()
     except (AttributeError, RuntimeError, ValueError) as error:  # destroyed meanwhile
-        _errors.pass_on(error)
+        _raised.pass_on(error)
         return None
 
 

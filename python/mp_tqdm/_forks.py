@@ -76,9 +76,7 @@ _LATER = ("_blake2", "collections", "difflib", "hashlib", "itertools", "numbers"
 # one that forks.
 _resume = _core.after_fork_in_parent
 if sys.version_info >= (3, 13) and sys.version_info < (3, 14):
-    import functools
-
-    _resume = functools.partial(_core.after_fork_in_parent, later=True)
+    _resume = _core.resume_behind_fork
 
 os.register_at_fork(after_in_parent=_note_child, after_in_child=note_fork)
 os.register_at_fork(
@@ -127,9 +125,9 @@ def prepare() -> None:
 
         _redirect.begin_worker()
     except Exception as error:
-        from mp_tqdm import _errors
+        from mp_tqdm import _raised
 
-        if not _errors.is_own(error):
+        if not _raised.is_own(error):
             raise
         # The workers start all the same, and count.
 

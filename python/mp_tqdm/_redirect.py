@@ -19,7 +19,7 @@ import io
 import os
 import sys
 
-from mp_tqdm import _core, _errors
+from mp_tqdm import _core, _raised
 from mp_tqdm._core import AboveBars
 
 TYPE_CHECKING = False
@@ -142,5 +142,5 @@ def of(stream: Any) -> AboveBars | None:
             prompts=stream is sys.stdout and hasattr(sys, "ps1"),
         )
     except (AttributeError, OSError, ValueError) as error:
-        _errors.pass_on(error)
+        _raised.pass_on(error)
         return None

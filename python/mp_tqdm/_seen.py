@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mp_tqdm import _core, _errors
+from mp_tqdm import _core, _raised
 from mp_tqdm._identity import OPEN_JOB, Published
 
 
@@ -60,7 +60,7 @@ def _entries(directory: str, prefix: str = "") -> list[str]:
     try:
         names = os.listdir(directory)
     except OSError as error:
-        _errors.pass_on(error)
+        _raised.pass_on(error)
         return []
     return [os.path.join(directory, name) for name in names if name.startswith(prefix)]
 
@@ -69,7 +69,7 @@ def _target(link: str) -> str:
     try:
         return os.readlink(link)
     except OSError as error:
-        _errors.pass_on(error)
+        _raised.pass_on(error)
         return ""
 
 
@@ -77,6 +77,6 @@ def _inode(path: str) -> tuple[int, int] | None:
     try:
         status = os.stat(path)
     except OSError as error:
-        _errors.pass_on(error)
+        _raised.pass_on(error)
         return None
     return status.st_dev, status.st_ino

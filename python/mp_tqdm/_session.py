@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from mp_tqdm import _core, _env, _errors, _job
+from mp_tqdm import _core, _env, _job, _raised
 
 
 def variables() -> dict[str, str]:
@@ -13,7 +13,7 @@ def variables() -> dict[str, str]:
     try:
         _core.join()
     except RuntimeError as error:
-        if not _errors.is_own(error):
+        if not _raised.is_own(error):
             raise
         return {}  # no job to be had: the subprocess counts for itself, as this one does
     from mp_tqdm import _redirect

@@ -6,7 +6,7 @@ import codecs
 import io
 import os
 
-from mp_tqdm import _errors, _redirect
+from mp_tqdm import _raised, _redirect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def descriptor(file: Any, forced: str | None = None) -> tuple[int, bool, int] | 
         # A dumb one (an Emacs shell) shows escapes as text: it gets the lines of a log.
         is_terminal = os.isatty(number) and os.environ.get("TERM") != "dumb"
     except (AttributeError, LookupError, OSError, ValueError) as error:
-        _errors.pass_on(error)
+        _raised.pass_on(error)
         return None
     if forced is None:
         forced = mode()
@@ -84,7 +84,7 @@ def is_lost(file: Any) -> bool:
         number = raw.fileno()
         return number in (0, 1, 2) and not os.get_inheritable(number)
     except (OSError, ValueError) as error:
-        _errors.pass_on(error)
+        _raised.pass_on(error)
         return False  # closed: what is written there is an error, and no other file's content
 
 
@@ -111,7 +111,7 @@ def is_terminal(file: Any) -> bool:
     try:
         return bool(isatty())
     except ValueError as error:
-        _errors.pass_on(error)
+        _raised.pass_on(error)
         return False
 
 

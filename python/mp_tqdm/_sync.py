@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _aside, _core, _errors, _monitor, _streams
+from mp_tqdm import _aside, _core, _monitor, _raised, _streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def measure(bar: Any) -> None:
         try:
             size: Any = os.get_terminal_size(bar.fp.fileno())
         except (OSError, ValueError, AttributeError, TypeError) as error:
-            _errors.pass_on(error)
+            _raised.pass_on(error)
             size = None
         for name, place in (("ncols", 0), ("nrows", 1)):
             if look[name] is None or bar.dynamic_ncols:
@@ -325,7 +325,7 @@ def write(file: Any, text: str) -> None:
             flush()
     except (OSError, ValueError, RuntimeError) as error:
         # Also a signal handler that counts, in the middle of a write to this file: no frame then.
-        _errors.pass_on(error)
+        _raised.pass_on(error)
 
 
 def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:

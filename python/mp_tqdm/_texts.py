@@ -247,7 +247,7 @@ def text_of(value: Any, as_text: Callable[[Any], str] = str) -> str:
     try:
         return as_text(value)
     except Exception as error:  # noqa: BLE001 - whatever the value's own code raises
-        from mp_tqdm import _errors
+        from mp_tqdm import _raised
 
-        _errors.pass_on(error)
+        _raised.pass_on(error)
         return "?"

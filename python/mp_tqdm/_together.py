@@ -6,7 +6,7 @@ import sys
 from _weakref import ref
 
 # Here, for a signal handler may come in a later import.
-from mp_tqdm import _errors
+from mp_tqdm import _raised
 from mp_tqdm._aside import Aside, WriteLock, put
 
 TYPE_CHECKING = False
@@ -182,7 +182,7 @@ class Collection:
             try:
                 return size(iterable)
             except (AttributeError, TypeError, IndexError) as error:
-                _errors.pass_on(error)
+                _raised.pass_on(error)
         return self.total  # type: ignore[no-any-return]
 
     def __bool__(self) -> bool:

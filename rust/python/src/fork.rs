@@ -22,14 +22,21 @@ pub(crate) fn before_fork(py: Python<'_>) -> PyResult<()> {
     waited
 }
 
-/// After a fork, in the parent: draws again; `later`: once `os.fork` has returned.
+/// After a fork, in the parent: draws again.
 #[pyfunction]
-#[pyo3(signature = (later=false))]
-pub(crate) fn after_fork_in_parent(py: Python<'_>, later: bool) {
+pub(crate) fn after_fork_in_parent(py: Python<'_>) {
+    if hot::process().is_some() {
+        resume(py);
+    }
+}
+
+/// After a fork, in the parent: draws again once `os.fork` has returned.
+#[pyfunction]
+pub(crate) fn resume_behind_fork(py: Python<'_>) {
     if hot::process().is_none() {
         return;
     }
-    if !later || !is_main_thread() {
+    if !is_main_thread() {
         return resume(py);
     }
     // Within a hook of another fork it is that one whose end is waited for.

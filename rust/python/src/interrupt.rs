@@ -20,8 +20,8 @@ pub(crate) fn is_own(py: Python<'_>, error: &PyErr) -> bool {
 fn judged(py: Python<'_>, error: &PyErr, by: &str) -> bool {
     // With its traceback, which CPython has beside it before 3.12.
     let value = error.clone_ref(py).into_value(py);
-    let errors = hot::import(py, c"mp_tqdm._errors");
-    let judged = errors.and_then(|errors| hot::call_method(&errors, by, &[value.bind(py)]));
+    let module = hot::import(py, c"mp_tqdm._raised");
+    let judged = module.and_then(|module| hot::call_method(&module, by, &[value.bind(py)]));
     judged.is_ok_and(|judged| judged.is_truthy().unwrap_or(false))
 }
 

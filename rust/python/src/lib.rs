@@ -46,7 +46,9 @@ mod _core {
     #[pymodule_export]
     use super::above::end_lines;
     #[pymodule_export]
-    use super::fork::{after_fork_in_child, after_fork_in_parent, before_fork, expect_workers};
+    use super::fork::{
+        after_fork_in_child, after_fork_in_parent, before_fork, expect_workers, resume_behind_fork,
+    };
     #[pymodule_export]
     use super::format::{
         display_columns, format_interval, format_meter, format_num, format_sizeof, harmless,
