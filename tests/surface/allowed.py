@@ -112,7 +112,8 @@ class Rules:
         if not self._was_off(step):
             return False
         is_iterator = self._iterables.get(step[1]) in {"generator", "fails", "iterator"}
-        is_more = step[0] == "get" and "AttributeError" in their.raised
+        # A copy reads attributes, as a subclass's `format_dict` does.
+        is_more = step[0] in {"get", "copy"} and "AttributeError" in their.raised
         return is_more or (step[0] in ITERATING and is_iterator)
 
 
