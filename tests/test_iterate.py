@@ -40,6 +40,15 @@ def test_a_bar_is_an_iterable_and_no_iterator(bar_type: Bar) -> None:
 
 
 @both
+def test_an_iterator_that_was_never_asked_leaves_the_bar_open(bar_type: Bar) -> None:
+    bar = quiet(bar_type, range(3))
+    iter(bar)  # as code does that looks whether there is one
+    assert not bar.disable
+    assert list(bar) == [0, 1, 2]
+    assert bar.n == 3
+
+
+@both
 def test_an_item_counts_when_the_next_one_is_asked_for(bar_type: Bar) -> None:
     bar = quiet(bar_type, range(5), mininterval=0, miniters=1)
     seen = [bar.n for _ in bar]

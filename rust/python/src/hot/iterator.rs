@@ -165,6 +165,18 @@ fn leave(py: Python<'_>, slf: *mut ffi::PyObject, has_failed: bool) -> PyResult<
     closed
 }
 
+/// Lets go of everything at the iterator's own end, and closes the bar if it had begun: as with a
+/// generator, asking for an iterator alone (to see whether there is one) begins nothing.
+fn drop_iterator(py: Python<'_>, slf: *mut ffi::PyObject, has_failed: bool) -> PyResult<()> {
+    // SAFETY: a slot of `CountingIter`, which the caller holds.
+    let iter = unsafe { counting_iter(slf) };
+    if iter.pending.get() == 0 {
+        // SAFETY: owned by the iterator until now, or null.
+        unsafe { release(iter.bar.replace(ptr::null_mut())) };
+    }
+    leave(py, slf, has_failed)
+}
+
 unsafe extern "C" fn iter_traverse(
     slf: *mut ffi::PyObject,
     visit: ffi::visitproc,
@@ -187,7 +199,7 @@ unsafe extern "C" fn iter_traverse(
 }
 
 unsafe extern "C" fn iter_clear(slf: *mut ffi::PyObject) -> c_int {
-    swallow(|py, _| leave(py, slf, false));
+    swallow(|py, _| drop_iterator(py, slf, false));
     0
 }
 
@@ -196,7 +208,10 @@ unsafe extern "C" fn iter_dealloc(slf: *mut ffi::PyObject) {
     // SAFETY: a slot of a type with GC, on its own instance.
     unsafe { ffi::PyObject_GC_UnTrack(slf.cast()) };
     // An exception of the loop's body is on its way.
-    swallow(|py, raised| leave(py, slf, !raised.is_work_done() && raised.is_failure()));
+    swallow(|py, raised| {
+        let has_failed = !raised.is_work_done() && raised.is_failure();
+        drop_iterator(py, slf, has_failed)
+    });
     // SAFETY: alive until the next call.
     let class = unsafe { ffi::Py_TYPE(slf) };
     // SAFETY: the last use of the object.
