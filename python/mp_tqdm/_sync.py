@@ -122,7 +122,6 @@ class Painter:
 
 def begin(bar: Any) -> None:
     """Makes the bar's painter, and the first frame."""
-    bar._start_t = bar._printed_t = bar._time()  # before what can fail: the bar closes all the same
     bar._painter = painter = Painter()
     painter.start(bar)
     measure(bar)
@@ -133,6 +132,7 @@ def begin(bar: Any) -> None:
     draws = bar._native.draws
     if bar.delay <= 0 and draws:
         bar.refresh(lock_args=bar.lock_args)
+    bar._start_t = bar._printed_t = bar._time()
     painter.is_begun = True
     if draws:
         _watch()
@@ -195,6 +195,8 @@ def display(bar: Any, msg: str | None, pos: int | None) -> bool:
         return False
     if line == rows - 1 and (msg or msg is None):
         msg = " ... (more hidden) ..."
+    if bar._painter.draw is None and not bar.gui:
+        return False  # a signal handler asks for it while the bar is made
     if bar._painter.draw is None:
         from mp_tqdm._errors import TqdmDeprecationWarning
 
@@ -230,10 +232,10 @@ def end(bar: Any) -> None:
     line = abs(bar.pos)
     if not bar.gui:
         _close_gap(bar, line)
-    if painter.draw is None or not bar._native.draws or bar._printed_t < bar.start_t + bar.delay:
+    if painter.draw is None or not painter.is_begun or not bar._native.draws:
+        return  # a first frame that raised would do so again
+    if bar._printed_t < bar.start_t + bar.delay:
         return
-    if not painter.is_begun:
-        return  # the first frame raised, and so would this one
     leave = bar._native.has_failed or (line == 0 if bar.leave is None else bar.leave)
     with _held(bar, nolock=False):
         if leave:
