@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.once
 
 SECTIONS = ["Versions", "This process", "Terminal", "Environment", "Running jobs"]
-EMPTY = "mount -t tmpfs tmpfs /dev/shm && mount -t tmpfs tmpfs /tmp"
+# Behind an empty /tmp the Python that runs the tests is there all the same.
+EMPTY = f"""
+    mount -t tmpfs tmpfs /dev/shm
+    mount --rbind / /mnt && mount -t tmpfs tmpfs /tmp
+    mkdir -p "{sys.prefix}" && mount --rbind "/mnt{sys.prefix}" "{sys.prefix}"
+"""
 
 
 def sealed(command: list[str], setup: str = EMPTY) -> list[str]:

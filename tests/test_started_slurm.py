@@ -66,9 +66,9 @@ def cluster(place: Path) -> Iterator[dict[str, str]]:
         wait_until(lambda: programs.run(ask, env=env).stdout == "idle\n", "a node of Slurm", 60)
         yield variable
     finally:
-        for daemon in daemons:
+        # The controller last: a step that ends has something to tell it, and the node waits for that.
+        for daemon in reversed(daemons):
             daemon.send_signal(signal.SIGTERM)
-        for daemon in daemons:
             daemon.wait(20)
 
 

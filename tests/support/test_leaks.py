@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mp_tqdm import session_env
 from support import leaks
 
 pytestmark = pytest.mark.once
@@ -138,6 +139,7 @@ def test_a_segment_that_a_foreign_process_has_open_is_left_alone() -> None:
 
 
 def test_helpers_of_multiprocessing_are_ended() -> None:
+    session_env()  # who starts processes is in a job, with a descriptor that is kept
     before = leaks.belongings(TOKEN)
     memory = SharedMemory(create=True, size=1)
     memory.close()
