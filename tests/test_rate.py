@@ -64,7 +64,7 @@ def test_a_terminal_tells_its_frame(program: Program) -> None:
         READS
         + """
 bar = mp_tqdm(total=1000)
-assert (bar.last_print_n, bar.last_print_t) == (0, bar.start_t)
+assert bar.last_print_n == 0 and bar.last_print_t >= bar.start_t  # later: a frame came already
 count(bar, lambda bar: bar.last_print_n > 5)
 n, t = bar.last_print_n, bar.last_print_t
 assert bar.last_print_t == t or bar.last_print_n > n, "one frame has one time"
