@@ -66,7 +66,7 @@ def cluster(place: Path) -> Iterator[dict[str, str]]:
         wait_until(lambda: programs.run(ask, env=env).stdout == "idle\n", "a node of Slurm", 60)
         yield variable
     finally:
-        # The controller last: a step that ends has something to tell it, and the node waits for that.
+        # The controller last: a step that ends tells it so, and the node waits for that.
         for daemon in reversed(daemons):
             daemon.send_signal(signal.SIGTERM)
             daemon.wait(20)

@@ -44,6 +44,9 @@ class Rules:
             self.compares_screen &= step[0] != "new"
             our = our._replace(raised=their.raised)
         self._note_iteration(step)
+        if self._by_renderer and step[0] == "set" and step[2] == "last_print_t":
+            # tqdm takes a bar whose last frame was before its start for one that was never drawn.
+            self.compares_screen = False
         bar = self._before.get(step[1] if len(step) > 1 else -1, {})
         if (their.raised or step[0] == "contains") and not bar.get("leave", True):
             # A bar that an exception ended stays.
