@@ -174,7 +174,8 @@ class Frames(Texts):
             n, at_s, age_s, _ = last
             if at_s != getattr(self, "_told_at", None):
                 self._told_at = at_s
-                self._printed_n, self._printed_t = n, self._time() - age_s
+                # The first frame may come while the bar is made, before its clock starts.
+                self._printed_n, self._printed_t = n, max(self._start_t, self._time() - age_s)
 
     def _rate(self) -> float | None:
         """Items a second, as the line shows them; `None` where it shows the mean."""
