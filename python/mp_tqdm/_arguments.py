@@ -42,19 +42,7 @@ def check(  # noqa: PLR0917 - the constructor's own
     ):
         from mp_tqdm import _errors
 
-        _errors.check(
-            total,
-            initial,
-            mininterval,
-            delay,
-            smoothing,
-            unit_divisor,
-            ncols,
-            nrows,
-            desc,
-            bar_format,
-            colour,
-        )
+        _errors.check(locals())
 
 
 def total_of(total: Any, iterable: Any) -> Any:

@@ -72,32 +72,27 @@ def refuse_unknown(names: dict[str, Any], known: tuple[str, ...], file: Any) -> 
     raise TqdmKeyError("Unknown argument(s): " + ", ".join(hints))
 
 
-def check(  # noqa: PLR0917 - the constructor's own
-    total: Any,
-    initial: Any,
-    mininterval: Any,
-    delay: Any,
-    smoothing: Any,
-    unit_divisor: Any,
-    ncols: Any,
-    nrows: Any,
-    desc: Any,
-    bar_format: Any,
-    colour: Any,
-) -> None:
+# The least value of a bar's numbers, if there is one, and whether they may be None.
+_NUMBERS: dict[str, tuple[float | None, bool]] = {
+    "total": (None, True),
+    "initial": (None, False),
+    "mininterval": (0, False),
+    "delay": (0, False),
+    "smoothing": (None, False),
+    "unit_divisor": (None, False),
+    "ncols": (0, True),
+    "nrows": (0, True),
+}
+
+
+def check(arguments: dict[str, Any]) -> None:
     """Raises for the first argument of a bar that is of the wrong type or out of range."""
-    number("total", total, optional=True)
-    number("initial", initial)
-    number("mininterval", mininterval, least=0)
-    number("delay", delay, least=0)
-    number("smoothing", smoothing)
-    number("unit_divisor", unit_divisor)
-    number("ncols", ncols, least=0, optional=True)
-    number("nrows", nrows, least=0, optional=True)
-    text("desc", desc)
-    text("bar_format", bar_format)
-    if colour:
-        warn_of_colour(colour)
+    for name, (least, is_optional) in _NUMBERS.items():
+        number(name, arguments[name], least=least, optional=is_optional)
+    for name in ("desc", "bar_format"):
+        text(name, arguments[name])
+    if arguments["colour"]:
+        warn_of_colour(arguments["colour"])
 
 
 _COLOURS = ("BLACK", "RED", "GREEN", "YELLOW", "BLUE", "MAGENTA", "CYAN", "WHITE")
