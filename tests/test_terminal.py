@@ -339,6 +339,7 @@ def test_a_narrow_window_shows_a_line_that_fits(program: Program) -> None:
             """)
         )
         terminal.wait_for(lambda screen: "a desc" in screen.text())
+        assert "…:  30%|" in terminal.text()
         assert len([line for line in terminal.lines() if line]) == 1
         terminal.resize(10, 100)
         terminal.wait_for(lambda screen: "| 3/10 [" in screen.text())

@@ -22,6 +22,7 @@ mod opening;
 mod outputs;
 mod pace;
 mod process;
+mod rank_words;
 mod receipt;
 mod report;
 mod scene;

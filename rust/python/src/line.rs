@@ -95,7 +95,7 @@ impl Lines {
         };
         let reduction = reduction_of(group.view.traits, owner);
         let remaining_s = self.slowest_s(group, reduction, &line, style, now_s);
-        let note = self.notes.of(process, group, reduction, &line, now_s);
+        let remarks = self.notes.of(process, group, reduction, &line, now_s);
         vec![Row {
             n: number(line.n),
             total: line.total.map(number),
@@ -105,7 +105,7 @@ impl Lines {
             postfix,
             fraction: line.fraction,
             remaining_s,
-            note,
+            remarks,
             ..Row::new(
                 id,
                 0.into(),

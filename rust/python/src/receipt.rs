@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use mp_tqdm_counters::{BarView, CellView, ProcessId, RankShare, Reduction, Value, combine};
-use mp_tqdm_render::Row;
+use mp_tqdm_render::{Remark, Row};
 
 use crate::bar::BarCore;
 use crate::group::Group;
@@ -82,18 +82,19 @@ fn is_some(done: Value) -> bool {
 
 /// Says on the last state of a bar's line who did the work, where nothing else is said there.
 pub(crate) fn sign(row: &mut Row, process: &'static Process, core: &BarCore) {
-    if row.note.is_empty() {
-        row.note = makers(&shares(process, core), &row.style.unit).unwrap_or_default();
+    if row.remarks.is_empty() {
+        row.remarks
+            .extend(makers(&shares(process, core), &row.style.unit));
     }
 }
 
 /// How the ranks differ, or how many processes counted; `None` of one process alone.
-fn makers(shares: &[Share], unit: &str) -> Option<String> {
+fn makers(shares: &[Share], unit: &str) -> Option<Remark> {
     spread(shares, unit).or_else(|| crew(shares.iter().map(|share| share.processes).sum()))
 }
 
 /// The same of a bar that workers opened, which are no ranks.
-pub(crate) fn workers(cells: &[CellView]) -> Option<String> {
+pub(crate) fn workers(cells: &[CellView]) -> Option<Remark> {
     crew(counted(cells.iter()))
 }
 
@@ -106,11 +107,11 @@ pub(crate) fn worked_s(group: &Group) -> Option<f64> {
     is_known.then(|| seconds(end_ns.saturating_sub(group.view.start_ns)))
 }
 
-fn crew(processes: usize) -> Option<String> {
-    (processes > 1).then(|| format!("{processes} processes"))
+fn crew(processes: usize) -> Option<Remark> {
+    (processes > 1).then(|| Remark::new(format!("{processes} processes")))
 }
 
-fn spread(shares: &[Share], unit: &str) -> Option<String> {
+fn spread(shares: &[Share], unit: &str) -> Option<Remark> {
     let rates = shares
         .iter()
         .filter(|share| share.elapsed_s > 0.0)
@@ -121,11 +122,15 @@ fn spread(shares: &[Share], unit: &str) -> Option<String> {
     if shares.len() < 2 || !slowest.is_finite() {
         return None;
     }
-    let (ranks, low, high) = (shares.len(), three_digits(slowest), three_digits(fastest));
+    let (low, high) = (three_digits(slowest), three_digits(fastest));
+    let ranks = format!("{} ranks", shares.len());
     Some(if low == high {
-        format!("{ranks} ranks at {low}{unit}/s")
+        Remark::new(format!("{ranks} at {low}{unit}/s")).or(ranks)
     } else {
-        format!("{ranks} ranks at {low} to {high}{unit}/s")
+        let rates = format!("{low} to {high}{unit}/s");
+        Remark::new(format!("{ranks} at {rates}"))
+            .or(rates)
+            .or(ranks)
     })
 }
 
@@ -153,26 +158,27 @@ mod tests {
         }
     }
 
+    fn text(remark: Option<Remark>) -> String {
+        remark.unwrap().text().to_owned()
+    }
+
     #[test]
     fn several_processes_of_one_rank_are_told_by_their_number() {
         let mut rank = share(0, 100, 10.0);
         assert_eq!(makers(&[rank], "it"), None);
         rank.processes = 4;
-        assert_eq!(makers(&[rank], "it").as_deref(), Some("4 processes"));
+        assert_eq!(text(makers(&[rank], "it")), "4 processes");
         let ranks = [rank, share(1, 100, 10.0)];
-        assert_eq!(makers(&ranks, "it").as_deref(), Some("2 ranks at 10.0it/s"));
+        assert_eq!(text(makers(&ranks, "it")), "2 ranks at 10.0it/s");
     }
 
     #[test]
     fn ranks_that_differ_are_told_by_the_slowest_and_the_fastest() {
         let ranks = [share(0, 100, 10.0), share(1, 100, 8.0), share(2, 9, 10.0)];
-        assert_eq!(
-            spread(&ranks, "it").as_deref(),
-            Some("3 ranks at 0.90 to 12.5it/s")
-        );
+        assert_eq!(text(spread(&ranks, "it")), "3 ranks at 0.90 to 12.5it/s");
         assert_eq!(spread(&ranks[..1], "it"), None);
         let equal = [share(0, 5000, 10.0), share(1, 5001, 10.0)];
-        assert_eq!(spread(&equal, "B").as_deref(), Some("2 ranks at 500B/s"));
+        assert_eq!(text(spread(&equal, "B")), "2 ranks at 500B/s");
         assert_eq!(spread(&[share(0, 1, 0.0), share(1, 1, 0.0)], "it"), None);
     }
 }

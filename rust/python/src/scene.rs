@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mp_tqdm_counters::{BY_WORKERS, BarId, BarState, Identity, RankShare, Reduction, combine};
-use mp_tqdm_render::{Ended, Number, OutputId, Postfix, Row, Style};
+use mp_tqdm_render::{Ended, Number, OutputId, Postfix, Remark, Row, Style};
 
 use crate::group::{Group, groups};
 use crate::line::{Lines, better_reduction, combined, is_row_of, number, seconds};
@@ -160,8 +160,8 @@ impl Scene {
                 }
                 match ended {
                     None => self.stalls.look(&row, group.view.identity.path, now_s),
-                    Some(Ended::Keep) if first && is_workers && row.note.is_empty() => {
-                        row.note = workers(&group.cells).unwrap_or_default();
+                    Some(Ended::Keep) if first && is_workers && row.remarks.is_empty() => {
+                        row.remarks.extend(workers(&group.cells));
                     }
                     Some(_) => {}
                 }
@@ -209,19 +209,20 @@ impl Scene {
         if let [row] = &mut rows[..] {
             if unfinished > 0 && !group.view.has(BY_WORKERS) {
                 let openers = line.ranks.iter().filter(|share| share.opened).count();
-                let done = format!("({} of {openers} ranks done)", openers - unfinished);
-                row.note = match node_note(process, reduction) {
-                    Some(node) => format!("{node} {done}"),
-                    None => done,
-                };
+                let through = openers - unfinished;
+                let node =
+                    node_note(process, reduction).map_or_else(String::new, |node| node + " ");
+                let remark = Remark::new(format!("{node}({through} of {openers} ranks done)"));
+                row.remarks = vec![remark.or(format!("{node}({through}/{openers} done)"))];
                 if reduction == Reduction::Mean
                     && let Some(own) = line.ranks.iter().find(|share| share.rank == mine)
                 {
                     row.n = number(own.n);
                     row.total = own.total.map(number);
                 }
-            } else if row.note.ends_with("ranks") {
-                row.note = node_note(process, reduction).unwrap_or_default();
+            } else {
+                row.remarks
+                    .retain(|remark| !remark.text().ends_with(" ranks"));
             }
         }
         let is_over = !line.ranks.iter().any(|share| share.open);

@@ -1,7 +1,7 @@
 //! A bar's line as the whole job has it, for Python code that draws it or asks for its text.
 
 use mp_tqdm_counters::{BY_WORKERS, BarId, Role};
-use mp_tqdm_render::{LastText, Number, Row, monotonic};
+use mp_tqdm_render::{LastText, Number, Row, monotonic, note_of};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -61,7 +61,7 @@ impl Shown {
         }
         keywords.set_item("job_fraction", row.fraction)?;
         keywords.set_item("job_remaining_s", row.remaining_s)?;
-        keywords.set_item("job_note", &row.note)?;
+        keywords.set_item("job_note", note_of(&row.remarks))?;
         Ok(keywords)
     }
 }

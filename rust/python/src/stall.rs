@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use mp_tqdm_render::{Number, Row};
+use mp_tqdm_render::{Number, Remark, Row};
 
 /// Nothing is said before a bar stood still for so many of its usual gaps between two counts,
 const USUAL_GAPS: f64 = 3.0;
@@ -65,7 +65,7 @@ impl Stalls {
         pace.seen_s = now_s;
     }
 
-    /// Once all rows were looked at: where nothing was counted for long, says so in the row's note, and
+    /// Once all rows were looked at: where nothing was counted for long, says so in a remark, and
     /// takes away what was learned while it moved: nobody knows when it goes on. A bar with others
     /// inside it says nothing: their counts are the work.
     pub(crate) fn note(&mut self, row: &mut Row, now_s: f64) {
@@ -87,10 +87,8 @@ impl Stalls {
         if is_done || is_usual || still_s < SILENT_S {
             return;
         }
-        if !row.note.is_empty() {
-            row.note.push_str(", ");
-        }
-        row.note.push_str(&format!("nothing for {still_s:.0}s"));
+        row.remarks
+            .push(Remark::new(format!("nothing for {still_s:.0}s")));
         (row.rate, row.remaining_s) = (Some(0.0), None);
     }
 
@@ -115,7 +113,7 @@ impl Stalls {
 mod tests {
     use std::sync::Arc;
 
-    use mp_tqdm_render::Style;
+    use mp_tqdm_render::{Style, note_of};
 
     use super::*;
 
@@ -131,14 +129,14 @@ mod tests {
             row.remaining_s = Some(3.0);
             stalls.look(&row, 1, f64::from(second));
             stalls.note(&mut row, f64::from(second));
-            let expected = if row.note.is_empty() {
+            let expected = if row.remarks.is_empty() {
                 (None, Some(3.0))
             } else {
                 (Some(0.0), None)
             };
             assert_eq!((row.rate, row.remaining_s), expected, "at {second}s");
-            if !row.note.is_empty() {
-                said.push((second, row.note));
+            if !row.remarks.is_empty() {
+                said.push((second, note_of(&row.remarks)));
             }
         }
         said
@@ -167,7 +165,7 @@ mod tests {
             let shown = if now_s < end_s { vec![1, 2] } else { vec![1] };
             stalls.keep(&shown.into_iter().collect());
             stalls.note(&mut outer, now_s);
-            note = outer.note;
+            note = note_of(&outer.remarks);
         }
         note
     }

@@ -8,7 +8,7 @@ use crate::charset::{Charset, Colour};
 use crate::field::{Field, FieldValue};
 use crate::float_text::fixed;
 use crate::interval::format_interval;
-use crate::meter::{Meter, MeterPostfix, UnitScale};
+use crate::meter::{Extent, Meter, MeterPostfix, UnitScale};
 use crate::number::Number;
 use crate::sizes::{UNIT_DIVISOR, format_sizeof};
 use crate::width::disp_len;
@@ -171,29 +171,39 @@ impl<'a> Figures<'a> {
 
     /// What stands behind the bar.
     pub(crate) fn right(&self) -> String {
-        format!(
-            "| {}/{} [{}<{}, {}{}]",
-            self.count_text(self.n),
-            self.total_text(),
-            format_interval(self.meter.elapsed_s),
-            self.remaining_text(),
-            self.rate_text(),
-            self.postfix_text(),
-        )
+        let elapsed = format_interval(self.meter.elapsed_s);
+        let times = format!("{elapsed}<{}", self.remaining_text());
+        let behind = self.behind_count(&times);
+        if self.meter.extent == Extent::Percentage {
+            return format!("|{behind}");
+        }
+        let (n, total) = (self.count_text(self.n), self.total_text());
+        format!("| {n}/{total}{behind}")
     }
 
     /// The whole line of work without a total.
     pub(crate) fn statistics(&self) -> String {
         let prefix = self.meter.prefix;
         format!(
-            "{prefix}{}{}{} [{}, {}{}]",
+            "{prefix}{}{}{}{}",
             if prefix.is_empty() { "" } else { ": " },
             self.count_text(self.n),
             self.meter.unit,
-            format_interval(self.meter.elapsed_s),
-            self.rate_text(),
-            self.postfix_text(),
+            self.behind_count(&format_interval(self.meter.elapsed_s)),
         )
+    }
+
+    /// The brackets, as far as there is something in them.
+    fn behind_count(&self, times: &str) -> String {
+        let postfix = self.postfix_text();
+        match self.meter.extent {
+            Extent::All => format!(" [{times}, {}{postfix}]", self.rate_text()),
+            Extent::Times => format!(" [{times}{postfix}]"),
+            Extent::Count | Extent::Percentage => match postfix.trim_start_matches(", ") {
+                "" => String::new(),
+                postfix => format!(" [{postfix}]"),
+            },
+        }
     }
 
     fn percentage(&self) -> Number {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::clean::clean;
 use crate::number::Number;
 use crate::postfix::{Postfix, Value};
+use crate::remark::note_of;
 use crate::row::Row;
 
 /// The object of a row: the same keys in the same order at each time, `null` where a figure is not
@@ -43,7 +44,7 @@ pub(crate) fn object(row: &Row, now_s: f64, rate: Option<f64>) -> String {
     object.push_str(", \"postfix\": ");
     push_postfix(&mut object, &row.postfix);
     object.push_str(", \"note\": ");
-    push_text(&mut object, &clean(&row.note));
+    push_text(&mut object, &note_of(&row.remarks));
     let (ended, failed) = (row.ended.is_some(), row.has_failed);
     let _ = write!(object, ", \"ended\": {ended}, \"failed\": {failed}}}");
     object

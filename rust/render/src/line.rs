@@ -1,5 +1,6 @@
 //! One line of progress from a meter: tqdm's `format_meter`.
 
+use crate::bar::Bar;
 use crate::error::FormatError;
 use crate::field::{Field, FieldValue};
 use crate::figures::Figures;
@@ -26,24 +27,32 @@ use crate::width::disp_len;
 /// );
 /// ```
 pub fn format_meter(meter: &Meter<'_>) -> Result<String, FormatError> {
-    let figures = Figures::of(meter);
-    if figures.fraction().is_some() && meter.ncols == Some(0) {
-        // No bar, hence none of the two strokes that enclose it.
-        let (left, right) = (figures.left(), figures.right());
-        return Ok(format!("{}{}", &left[..left.len() - 1], &right[1..]));
-    }
-    Line::of(meter, &figures)?.fill(meter, &figures)
+    untrimmed(meter).map(|line| meter.trim(line))
 }
 
-/// The columns that a meter's line leaves for its bar, negative where the rest alone is too wide.
-/// `None` where it has no bar that takes what is left, or no width.
-pub(crate) fn columns_of_bar(meter: &Meter<'_>) -> Option<i64> {
+/// The line of a meter, however wide it is.
+pub(crate) fn untrimmed(meter: &Meter<'_>) -> Result<String, FormatError> {
     let figures = Figures::of(meter);
-    let limit = i64::from(meter.width_limit()?);
-    let line = Line::of(meter, &figures).ok()?;
-    let takes_rest = line.bars.iter().any(|(_, spec)| spec.is_empty());
-    let rest = i64::try_from(disp_len(&line.text)).unwrap_or(i64::MAX);
-    (takes_rest && figures.fraction().is_some()).then(|| limit - rest)
+    Line::of(meter, &figures)?.fill(&figures)
+}
+
+/// How many of a line's `columns` are free beside a bar of so many `cells`, negative where some lack.
+/// A bar whose template says how wide it is has that width.
+pub(crate) fn room_beside_bar(meter: &Meter<'_>, columns: u32, cells: i64) -> i64 {
+    let figures = Figures::of(meter);
+    let Ok(line) = Line::of(meter, &figures) else {
+        return 0;
+    };
+    let width = |text: &str| i64::try_from(disp_len(text)).unwrap_or(i64::MAX);
+    let of_bars = line.bars.iter().map(|(_, spec)| {
+        let asked = Bar::blank(0, None).format(spec).unwrap_or_default();
+        match width(&asked) {
+            0 if figures.fraction().is_some() => cells,
+            0 => cells.min(1),
+            asked => asked,
+        }
+    });
+    i64::from(columns) - width(&line.text) - of_bars.sum::<i64>()
 }
 
 /// A line whose bars are still missing.
@@ -60,6 +69,11 @@ impl<'t> Line<'t> {
             .filter(|template| !template.source().is_empty());
         Ok(match (figures.fraction(), template) {
             (None, None) => Self::plain(figures.statistics()),
+            (Some(_), _) if meter.ncols == Some(0) => {
+                // No bar, hence none of the two strokes that enclose it.
+                let (left, right) = (figures.left(), figures.right());
+                Self::plain(format!("{}{}", &left[..left.len() - 1], &right[1..]))
+            }
             (Some(_), None) => Self::around_bar(&figures.left(), &figures.right()),
             (Some(_), Some(template)) if meter.prefix.is_empty() => {
                 Self::render(template.pieces_for_empty_desc(), figures)?
@@ -113,7 +127,7 @@ impl<'t> Line<'t> {
     }
 
     /// Puts the bars in, as wide as the rest of the line lets them be.
-    fn fill(self, meter: &Meter<'_>, figures: &Figures<'_>) -> Result<String, FormatError> {
+    fn fill(self, figures: &Figures<'_>) -> Result<String, FormatError> {
         let mut text = self.text;
         if !self.bars.is_empty() {
             let bar = figures.bar_beside(&text);
@@ -121,7 +135,7 @@ impl<'t> Line<'t> {
                 text.insert_str(at, &bar.format(spec)?);
             }
         }
-        Ok(meter.trim(text))
+        Ok(text)
     }
 }
 

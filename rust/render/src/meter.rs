@@ -1,4 +1,4 @@
-//! What a line of progress is made from: tqdm's parameters and three of our own.
+//! What a line of progress is made from: tqdm's parameters and four of our own.
 
 use crate::charset::Charset;
 use crate::number::Number;
@@ -8,7 +8,7 @@ use crate::width::disp_trim;
 
 /// What a line is made from, with tqdm's meaning of each parameter.
 ///
-/// The last three are this package's own: with them unset, the line is tqdm's to the byte.
+/// The last four are this package's own: with them unset, the line is tqdm's to the byte.
 #[derive(Clone, Debug)]
 pub struct Meter<'a> {
     /// Items done.
@@ -47,6 +47,27 @@ pub struct Meter<'a> {
     pub remaining_s: Option<f64>,
     /// A remark behind the postfix, such as `7/8 ranks`.
     pub note: Option<&'a str>,
+    /// How much of the default shape there is room for.
+    pub extent: Extent,
+}
+
+/// How many figures of its default shape a line has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// All of them.
+    #[default]
+    All,
+    /// All but the rate.
+    Times,
+    /// The count and what goes before it.
+    Count,
+    /// The desc and the percentage alone, or the count where there is no total.
+    Percentage,
+}
+
+impl Extent {
+    /// Each, the widest first.
+    pub(crate) const FROM_ALL: [Self; 4] = [Self::All, Self::Times, Self::Count, Self::Percentage];
 }
 
 /// How counts are shown: tqdm's `unit_scale`.
@@ -100,6 +121,7 @@ impl Meter<'_> {
             fraction: None,
             remaining_s: None,
             note: None,
+            extent: Extent::All,
         }
     }
 

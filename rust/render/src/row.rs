@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use crate::charset::Charset;
 use crate::clean::{clean, clean_keeping_colours};
-use crate::give_way::Behind;
+use crate::give_way::Shown;
 use crate::json::object;
-use crate::line::format_meter;
-use crate::meter::{Meter, MeterPostfix, UnitScale};
+use crate::line::untrimmed;
+use crate::meter::{Meter, UnitScale};
 use crate::number::Number;
 use crate::postfix::Postfix;
+use crate::remark::Remark;
 use crate::sizes::UNIT_DIVISOR;
 use crate::template::Template;
 use crate::width::fit_to_columns;
@@ -95,8 +96,8 @@ pub struct Row {
     /// Items a second, where the count from frame to frame does not tell: 0 of a bar that stands
     /// still, whose line then knows no rate and no time left.
     pub rate: Option<f64>,
-    /// A remark behind the postfix, empty for none.
-    pub note: String,
+    /// What the numbers do not tell.
+    pub remarks: Vec<Remark>,
     /// Whether the last text holds, though time has passed: nothing moved, and a prompt that may
     /// stand on the screen by now is to be left alone.
     pub is_still: bool,
@@ -139,7 +140,7 @@ impl Row {
             fraction: None,
             remaining_s: None,
             rate: None,
-            note: String::new(),
+            remarks: Vec::new(),
             is_still: false,
             ended: None,
             has_failed: false,
@@ -177,21 +178,16 @@ impl Row {
             (asked, limit) => asked.or(limit),
         };
         let desc = clean(&self.desc);
-        // It comes first: a narrow terminal cuts the end.
-        let mark = if self.has_failed && !has_colours {
-            "failed"
-        } else {
-            ""
-        };
+        // It comes first: a narrow terminal has room for the first ones.
+        let is_said = self.has_failed && !has_colours;
+        let mark = is_said.then(|| Remark::new("failed").as_alarm());
+        let remarks: Vec<Remark> = mark.into_iter().chain(self.remarks.clone()).collect();
         let colour = if self.has_failed {
             Some("red")
         } else {
             style.colour.as_deref()
         };
         let meter = Meter {
-            n: self.n,
-            total: self.total,
-            elapsed_s: Number::Float(self.elapsed_s(now_s)),
             ncols,
             nrows: style.nrows.or(nrows),
             prefix: &desc,
@@ -200,33 +196,39 @@ impl Row {
             unit_scale: style.unit_scale,
             rate: rate.map(Number::Float),
             bar_format: style.bar_format.as_ref(),
-            postfix: MeterPostfix::default(),
             unit_divisor: style.unit_divisor,
             initial: self.initial,
             colour,
             fraction: self.fraction,
             remaining_s: self.remaining_s,
-            note: None,
+            ..Meter::new(self.n, self.total, self.elapsed_s(now_s).into())
         };
-        let behind = Behind::fitting(&meter, mark, &self.note, &self.postfix);
-        let meter = Meter {
-            postfix: MeterPostfix::Joined(&behind.postfix),
-            note: Some(&behind.note),
-            ..meter
+        let columns = match ncols {
+            Some(0) => limit,
+            ncols => ncols,
         };
+        let shown = match columns {
+            Some(columns) => Shown::fitting(&meter, columns, &remarks, &self.postfix),
+            None => Shown::everything(&meter, &remarks, &self.postfix),
+        };
+        let meter = shown.of(&meter);
         // A template can fit at one frame and not at another (`{rate:.1f}` before there is one):
         // then the default line is better than none.
-        let line = format_meter(&meter)
+        let line = untrimmed(&meter)
             .or_else(|_| {
-                format_meter(&Meter {
+                untrimmed(&Meter {
                     bar_format: None,
                     ..meter
                 })
             })
             .unwrap_or_default();
-        match limit {
-            Some(limit) => fit_to_columns(&clean_keeping_colours(line), limit as usize),
+        let line = match limit {
+            Some(_) => clean_keeping_colours(line),
             None => clean(&line),
+        };
+        match columns {
+            Some(columns) => fit_to_columns(&line, columns as usize),
+            None => line,
         }
     }
 }
@@ -317,7 +319,7 @@ mod tests {
     fn a_failure_is_red_or_said() {
         let failed = Row {
             has_failed: true,
-            note: "4 processes".to_owned(),
+            remarks: vec![Remark::new("4 processes")],
             ..row()
         };
         let plain = Room::Columns {
@@ -336,7 +338,7 @@ mod tests {
             assert!(said.ends_with("it/s, failed, 4 processes]"), "{said:?}");
         }
         let bare = Row {
-            note: String::new(),
+            remarks: Vec::new(),
             ..failed
         };
         assert!(line(&bare, Room::Log).ends_with("it/s, failed]"));
@@ -346,7 +348,7 @@ mod tests {
     fn a_rate_of_zero_is_unknown_and_so_is_the_time_left() {
         let still = Row {
             rate: Some(0.0),
-            note: "nothing for 40s".to_owned(),
+            remarks: vec![Remark::new("nothing for 40s")],
             ..row()
         };
         assert_eq!(
@@ -372,6 +374,6 @@ mod tests {
         };
         let expected = "train:  50% 5/10 [00:04<00:04,  1.25it/s]";
         assert_eq!(row.line(104.0, None, columns(79)), expected);
-        assert_eq!(row.line(104.0, None, columns(10)), &expected[..10]);
+        assert_eq!(row.line(104.0, None, columns(10)), "tra…:  50%");
     }
 }

@@ -17,6 +17,12 @@ const EMOJI_SELECTOR: char = '\u{fe0f}';
 const BLOCKS_FIRST: char = '\u{2580}';
 const BLOCKS_LAST: char = '\u{259f}';
 
+/// What joins digits to one number; of two that fit the longer is named first.
+const JOINTS: [&str; 9] = ["e-", "e+", "e", ".", ",", ":", "/", "_", "-"];
+
+/// A letter more of what stands behind a number says as much without the rest.
+const UNIT_LETTERS: usize = 3;
+
 /// The columns that tqdm counts for `text`.
 #[must_use]
 pub fn disp_len(text: &str) -> usize {
@@ -67,27 +73,59 @@ pub fn terminal_columns(text: &str) -> usize {
     pieces(text).map(|piece| piece.columns).sum()
 }
 
-/// The longest beginning of `text` that fits into `columns` of a terminal, with a reset behind it
-/// if it was cut and has colours.
+/// The longest beginning of `text` that fits into `columns` of a terminal and ends in no number, with a
+/// reset behind it if it was cut and has colours.
+///
+/// A number that is cut is another number: `1,2` is not `1,234`, nor `5` what `5.1k` was.
 #[must_use]
 pub fn fit_to_columns(text: &str, columns: usize) -> String {
-    if is_plain_ascii(text) {
-        return text[..text.len().min(columns)].to_owned();
-    }
-    let (mut used, mut end, mut coloured) = (0, 0, false);
-    for piece in pieces(text) {
-        if used + piece.columns > columns {
-            let mut cut = text[..end].to_owned();
-            if coloured && !cut.ends_with(RESET) {
-                cut.push_str(RESET);
-            }
-            return cut;
-        }
+    let mut used = 0;
+    let fitting = pieces(text).take_while(|piece| {
         used += piece.columns;
-        end += piece.bytes;
-        coloured |= piece.is_escape;
+        used <= columns
+    });
+    let end = start_of_cut_number(text, fitting.map(|piece| piece.bytes).sum());
+    let mut cut = text[..end].to_owned();
+    if end < text.len() && find_escape(&cut) && !cut.ends_with(RESET) {
+        cut.push_str(RESET);
     }
-    text.to_owned()
+    cut
+}
+
+/// Where the number begins that ends behind `end`, in bytes; `end` where it is in none.
+fn start_of_cut_number(text: &str, end: usize) -> usize {
+    let mut at = 0;
+    while at < end {
+        let rest = &text[at..];
+        let number = number_len(rest);
+        if at + number > end {
+            return at;
+        }
+        let other = escape_len(rest).max(rest.chars().next().map_or(1, char::len_utf8));
+        at += if number > 0 { number } else { other };
+    }
+    end
+}
+
+/// The length in bytes of the number at the start of `text`, 0 if none stands there: digits with what
+/// joins them, and the unit behind (`1,234`, `00:04`, `5/10`, `1e-05`, `1.2kB`, `50%`).
+fn number_len(text: &str) -> usize {
+    let digits = |from: usize| {
+        let rest = &text[from..];
+        rest.len() - rest.trim_start_matches(char::is_numeric).len()
+    };
+    let mut end = digits(0);
+    if end == 0 {
+        return 0;
+    }
+    while let Some(joint) = JOINTS.iter().find(|joint| text[end..].starts_with(**joint))
+        && let more @ 1.. = digits(end + joint.len())
+    {
+        end += joint.len() + more;
+    }
+    let is_unit = |b: &u8| b.is_ascii_alphabetic() || *b == b'%';
+    let unit = text[end..].bytes().take(UNIT_LETTERS).take_while(is_unit);
+    end + unit.count()
 }
 
 /// The length in bytes of the escape sequence at the start of `text`, 0 if none stands there:
@@ -111,7 +149,6 @@ pub(crate) fn escape_len(text: &str) -> usize {
 struct Piece {
     bytes: usize,
     columns: usize,
-    is_escape: bool,
 }
 
 fn pieces(text: &str) -> impl Iterator<Item = Piece> {
@@ -123,13 +160,11 @@ fn pieces(text: &str) -> impl Iterator<Item = Piece> {
             Piece {
                 bytes: escape,
                 columns: 0,
-                is_escape: true,
             }
         } else {
             Piece {
                 bytes: c.len_utf8(),
                 columns: terminal_width(c),
-                is_escape: false,
             }
         };
         rest = &rest[piece.bytes..];
