@@ -9,7 +9,8 @@ use mp_tqdm_counters::{
 };
 use pyo3::{PyResult, Python};
 
-use crate::process::{Process, attached, lock, now_ns};
+use crate::locks::lock;
+use crate::process::{Process, attached, now_ns};
 use crate::traits::{APART, SELF_DRAWN, shared_traits};
 use crate::{entries, hot};
 

@@ -1,9 +1,11 @@
 //! Hot entries by the page: each bar of this process has one, and gives it back.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use mp_tqdm_counters::sync::Ordering;
 use mp_tqdm_counters::{HotEntry, map_hot_page};
+
+use crate::locks::lock;
 
 struct Slab {
     all: Vec<&'static HotEntry>,
@@ -17,14 +19,9 @@ static SLAB: Mutex<Slab> = Mutex::new(Slab {
     is_wiped: true,
 });
 
-/// Held for a few instructions, with the GIL: no fork of Python can find it locked.
-fn slab() -> MutexGuard<'static, Slab> {
-    SLAB.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// A cold entry; `None` where there is no memory.
 pub(crate) fn take() -> Option<&'static HotEntry> {
-    let mut slab = slab();
+    let mut slab = lock(&SLAB);
     if slab.free.is_empty() {
         let (page, is_wiped) = map_hot_page().ok()?;
         slab.is_wiped &= is_wiped;
@@ -37,7 +34,7 @@ pub(crate) fn take() -> Option<&'static HotEntry> {
 /// Takes an entry back.
 pub(crate) fn give(entry: &'static HotEntry) {
     forget(entry);
-    slab().free.push(entry);
+    lock(&SLAB).free.push(entry);
 }
 
 fn forget(entry: &HotEntry) {
@@ -47,7 +44,7 @@ fn forget(entry: &HotEntry) {
 
 /// In a fork child, where the kernel does not wipe the pages by itself.
 pub(crate) fn forget_all_after_fork() {
-    let slab = slab();
+    let slab = lock(&SLAB);
     if !slab.is_wiped {
         slab.all.iter().for_each(|entry| forget(entry));
     }

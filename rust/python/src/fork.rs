@@ -7,7 +7,7 @@ use mp_tqdm_counters::Role;
 use pyo3::prelude::*;
 
 use crate::interrupt::is_own;
-use crate::process::lock;
+use crate::locks::lock;
 use crate::{entries, hot, joining, unfinished};
 
 /// Before a fork: none of the threads may live in the child. Where another thread attaches this process

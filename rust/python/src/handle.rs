@@ -1,7 +1,7 @@
 //! The native half of one Python bar: opens it, shows it, closes it. What is counted per call is not
 //! here but in `hot/`.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex};
 
 use mp_tqdm_counters::sync::{AtomicU32, Ordering};
 use mp_tqdm_counters::{
@@ -17,10 +17,11 @@ use crate::arguments::{Text, leave_of, looks_of, packed_postfix, reduce_of};
 use crate::bar::BarCore;
 use crate::farewell::{Farewell, depart};
 use crate::hot;
+use crate::locks::lock;
 use crate::number::{to_python, total_of, value_of};
 use crate::opening::{Spec, open};
 use crate::outputs::Stream;
-use crate::process::{Process, attached, lock, now_ns};
+use crate::process::{Process, attached, now_ns};
 use crate::receipt::{Share, shares};
 use crate::shown::{self, PyText};
 use crate::traits::{APART, DESC_SET, SELF_DRAWN, traits_of};
@@ -34,7 +35,7 @@ type PyShare = (u16, Py<PyAny>, f64, bool, bool, usize);
 #[pyclass(frozen, module = "mp_tqdm._core")]
 pub(crate) struct Bar {
     /// Exchanged by `reset` only.
-    core: RwLock<Arc<BarCore>>,
+    core: Mutex<Arc<BarCore>>,
     /// `None` for a copy.
     spec: Option<Spec>,
     /// 1 once an exception ended the work: the last line is red, or says so.
@@ -58,14 +59,13 @@ fn process(py: Python<'_>) -> PyResult<&'static Process> {
 impl Bar {
     /// The bar that is counted now.
     pub(crate) fn core(&self) -> Arc<BarCore> {
-        Arc::clone(&self.core.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&lock(&self.core))
     }
 
     /// The bar's entry in the segment, for texts.
     fn with_entry(&self, py: Python<'_>, body: impl FnOnce(&Process, &BarEntry)) -> PyResult<()> {
         let process = process(py)?;
-        let core = self.core.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = core.texts(process) {
+        if let Some(entry) = self.core().texts(process) {
             body(process, entry);
         }
         Ok(())
@@ -181,7 +181,7 @@ impl Bar {
         };
         let core = open(process, &spec, total, initial, &desc.0, None)?;
         Ok(Self {
-            core: RwLock::new(core),
+            core: Mutex::new(core),
             spec: Some(spec),
             failed: AtomicU32::new(0),
             is_closing: AtomicU32::new(0),
@@ -214,7 +214,7 @@ impl Bar {
         )
         .ok_or_else(|| PyMemoryError::new_err("mp_tqdm: no memory for counters"))?;
         Ok(Self {
-            core: RwLock::new(core),
+            core: Mutex::new(core),
             spec: None,
             failed: AtomicU32::new(0),
             is_closing: AtomicU32::new(0),
@@ -448,7 +448,7 @@ impl Bar {
         *lock(&self.last) = None;
         self.is_closing.store(0, Ordering::Relaxed);
         let new = open(process, spec, total, initial, &desc.0, Some(&old))?;
-        *self.core.write().unwrap_or_else(PoisonError::into_inner) = new;
+        *lock(&self.core) = new;
         Ok(())
     }
 

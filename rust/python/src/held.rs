@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use mp_tqdm_counters::{BarId, Cell, Claimed, Home, REPORTABLE, Value};
 
 use crate::hot;
-use crate::process::lock;
+use crate::locks::lock;
 
 /// What this process knows of the cells it counts in.
 #[derive(Default)]

@@ -194,6 +194,35 @@ pub(crate) fn at_finalize(callback: extern "C" fn()) -> bool {
     unsafe { ffi::Py_AtExit(Some(callback)) == 0 }
 }
 
+/// Has libc's `fork` call these: right before it and right after it in the parent, in the thread that
+/// forks, and right after it in the child. Where there is no memory for that it calls none.
+pub(crate) fn around_forks(
+    before: extern "C" fn(),
+    parent: extern "C" fn(),
+    child: extern "C" fn(),
+) {
+    let [before, parent, child] =
+        [before, parent, child].map(|callback| Some(callback as unsafe extern "C" fn()));
+    // SAFETY: plain functions of a module that is never unloaded.
+    unsafe { nix::libc::pthread_atfork(before, parent, child) };
+}
+
+/// The exit code of a fork child that runs `body`.
+#[cfg(test)]
+pub(crate) fn code_of_fork(body: impl FnOnce() -> i32) -> i32 {
+    // SAFETY: the child takes and gives back a lock, and ends.
+    let child = unsafe { nix::libc::fork() };
+    if child == 0 {
+        let code = body();
+        // SAFETY: it may be called at any time.
+        unsafe { nix::libc::_exit(code) };
+    }
+    let mut status = 0;
+    // SAFETY: a place for the answer.
+    unsafe { nix::libc::waitpid(child, &raw mut status, 0) };
+    nix::libc::WEXITSTATUS(status)
+}
+
 /// Has the main thread draw again once its fork is over; false where too much waits for it already.
 pub(crate) fn resume_soon() -> bool {
     extern "C" fn resume(_: *mut c_void) -> c_int {

@@ -15,6 +15,7 @@ mod interrupt;
 mod joining;
 mod line;
 mod lingering;
+mod locks;
 mod note;
 mod number;
 mod observe;
@@ -81,6 +82,7 @@ mod _core {
             ));
         }
         super::process::start()?;
+        super::locks::watch_forks();
         super::hot::register(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("LAYOUT_VERSION", mp_tqdm_counters::LAYOUT_VERSION)?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use mp_tqdm_counters::sync::{AtomicPtr, AtomicU32, Ordering};
 use mp_tqdm_counters::{
@@ -17,6 +17,7 @@ use crate::above::draws_on;
 use crate::held::Held;
 use crate::interrupt::is_own;
 use crate::joining::{self, Turn};
+use crate::locks::lock;
 use crate::outputs::{Log, Manner, Stream, word_of};
 use crate::stage::Stage;
 use crate::{entries, hot, number, unfinished};
@@ -52,11 +53,6 @@ pub(crate) struct World {
 
 /// The process that this one was forked from, if any: the last one that attached in this memory.
 pub(crate) static LAST: AtomicPtr<Process> = AtomicPtr::new(std::ptr::null_mut());
-
-/// Locks a mutex that only threads of this process take, and that none of them panics with.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// How is drawn where nobody said anything.
 const PLAIN: Manner = Manner {

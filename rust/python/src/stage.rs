@@ -1,7 +1,7 @@
 //! The renderer of this process: who may draw, on which outputs, and when the thread lives.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use mp_tqdm_counters::sync::{AtomicU32, Ordering};
@@ -9,8 +9,9 @@ use mp_tqdm_counters::{BY_WORKERS, BarState, BarView, Home, Role, has_children};
 use mp_tqdm_render::{Driver, OutputId, Row, Wait, monotonic};
 
 use crate::bar::FRAMES;
+use crate::locks::{Guard, lock, try_lock};
 use crate::outputs::{Manner, Stream};
-use crate::process::{Process, lock};
+use crate::process::Process;
 use crate::shared::{Reader, Shared};
 
 /// How long a closing bar waits for its last line, so that the next `print` comes after it.
@@ -57,17 +58,13 @@ impl Stage {
         }
     }
 
-    pub(crate) fn shared(&self) -> MutexGuard<'_, Shared> {
+    pub(crate) fn shared(&self) -> Guard<'_, Shared> {
         lock(&self.shared)
     }
 
     /// As [`Stage::shared`], unless a frame is being drawn just now.
-    pub(crate) fn try_shared(&self) -> Option<MutexGuard<'_, Shared>> {
-        match self.shared.try_lock() {
-            Ok(shared) => Some(shared),
-            Err(TryLockError::Poisoned(shared)) => Some(shared.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
+    pub(crate) fn try_shared(&self) -> Option<Guard<'_, Shared>> {
+        try_lock(&self.shared)
     }
 
     /// Makes sure that the thread runs and will soon look at the bars.
@@ -99,7 +96,7 @@ impl Stage {
     /// Has the thread look now, if it is there.
     pub(crate) fn wake(&self) {
         // Where somebody starts or stops it just now, it looks anyway, or is not to.
-        if let Ok(driver) = self.driver.try_lock()
+        if let Some(driver) = try_lock(&self.driver)
             && let Some(driver) = &*driver
         {
             driver.wake();

@@ -19,7 +19,7 @@ use mp_tqdm_counters::{HotEntry, move_up};
 use mp_tqdm_render::{Driver, ERASE_BELOW, FdSink, Outcome, Sink as _, Wait, monotonic, thread_id};
 
 use crate::above::{around, draws_on, printed};
-use crate::process::lock;
+use crate::locks::lock;
 use crate::{entries, hot};
 
 /// How long the end of a line is waited for: a text is to be seen 50 ms later.

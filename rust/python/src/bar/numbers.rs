@@ -3,7 +3,8 @@
 use mp_tqdm_counters::{BY_WORKERS, Cell, FED, Reduction, Role, Value, combine};
 
 use super::BarCore;
-use crate::process::{Process, lock};
+use crate::locks::lock;
+use crate::process::Process;
 use crate::report::add_to;
 use crate::traits::reduction_of;
 

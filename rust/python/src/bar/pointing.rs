@@ -5,7 +5,8 @@ use mp_tqdm_counters::sync::Ordering;
 
 use super::{BarCore, FRAMES};
 use crate::hot;
-use crate::process::{Process, lock};
+use crate::locks::lock;
+use crate::process::Process;
 
 impl BarCore {
     /// Lets counts take the hot path into `cell`, as far as they may.
