@@ -45,7 +45,8 @@ class WriteLock:
                 import multiprocessing
 
                 self._mp_lock = multiprocessing.RLock()
-            except (ImportError, OSError):
+            except (ImportError, OSError) as error:
+                _raised.pass_on(error)
                 self._mp_lock = self.th_lock
         return self._mp_lock
 
@@ -144,6 +145,13 @@ class Aside:
         if self._takes_lock:
             self._lock = for_drawing(self._cls.get_lock())
             self._lock.acquire()
+        try:
+            self._make_room()
+        except BaseException:
+            self._release()
+            raise
+
+    def _make_room(self) -> None:
         for bar in self._cls._instances if self._stream is not None else ():  # noqa: SLF001
             if self._is_in_the_way(bar):
                 bar.clear(nolock=True)
@@ -165,9 +173,12 @@ class Aside:
         finally:
             if self._stock is not None:
                 self._stock.__exit__(None, None, None)
-            if self._lock is not None:
-                self._lock.release()
-                self._lock = None
+            self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def _is_in_the_way(self, bar: Any) -> bool:
         """Whether Python code draws the bar where the text goes: both standard streams are one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mp_tqdm import _core, _job
+from mp_tqdm import _core, _job, _raised
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def running(environ: Mapping[str, str]) -> list[JobFacts]:
     for directory in dict.fromkeys(map(os.path.realpath, _job.directories(environ))):
         try:
             names = sorted(os.listdir(directory))
-        except OSError:
+        except OSError as error:
+            _raised.pass_on(error)
             continue
         # What is being made has another name until it is whole.
         whole = (name for name in names if len(name) == len(prefix) + _DIGITS)
@@ -121,7 +122,8 @@ def _file_of(path: str) -> list[str]:
     """Device and inode as `/proc` has them; to the process that made a segment it has no name."""
     try:
         status = os.stat(path)
-    except OSError:
+    except OSError as error:
+        _raised.pass_on(error)
         return []
     device = status.st_dev
     return [f"{os.major(device):02x}:{os.minor(device):02x}", str(status.st_ino)]
@@ -140,7 +142,8 @@ def _shown(pid: int, mapped: list[str]) -> tuple[str, str]:
             letter = file.read().rpartition(")")[2].split()[0]
         with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
             arguments = file.read().rstrip("\0").split("\0")
-    except (OSError, IndexError):
+    except (OSError, IndexError) as error:
+        _raised.pass_on(error)
         return "", ""
     state = {"T": "stopped", "t": "traced", "Z": "zombie", "D": "waiting"}.get(letter, "running")
     return state, _program(arguments)

@@ -26,14 +26,9 @@ def is_awaited(error: BaseException) -> bool:
     if caught is None or caught.tb_next is None:
         return False  # as of `len` of a generator: no handler in Python has run below who caught it
     # Not by `signal`, which imports `enum`.
-    from _signal import getsignal  # type: ignore[import-not-found]
+    from _signal import getsignal, valid_signals  # type: ignore[import-not-found]
 
-    handlers: list[Any] = []
-    for number in range(1, 65):
-        try:
-            handlers.append(getsignal(number))
-        except ValueError:
-            continue  # a number without a signal
+    handlers: list[Any] = [getsignal(number) for number in valid_signals()]
     handlers = [getattr(handler, "func", handler) for handler in handlers]
     codes = [getattr(handler, "__code__", None) for handler in handlers]
     codes += [getattr(type(handler).__call__, "__code__", None) for handler in handlers if handler]
@@ -44,6 +39,19 @@ def pass_on(error: BaseException) -> None:
     """Raises an exception once more if the program waits for it."""
     if is_awaited(error):
         raise error
+
+
+class suppress:  # noqa: N801 - named as the standard library's
+    """As `contextlib.suppress`, but what the program waits for is raised."""
+
+    def __init__(self, *kinds: type[Exception]) -> None:
+        self._kinds = kinds
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
+        return isinstance(error, self._kinds) and not is_awaited(error)
 
 
 def is_own(error: BaseException) -> bool:

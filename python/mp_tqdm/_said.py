@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mp_tqdm import _core, _job, _path
+from mp_tqdm import _core, _job, _path, _raised
 
 # Names in the kernel, held open by descriptors: processes without shared memory have no other place
 # to note what was said. Fork children hold them, too.
@@ -53,6 +53,7 @@ def _take_name(name: str) -> bool:
     except ImportError:
         return True
     except OSError as error:
+        _raised.pass_on(error)
         return error.errno != errno.EADDRINUSE
     return True
 

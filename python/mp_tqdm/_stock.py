@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 
+from mp_tqdm import _raised
 from mp_tqdm._together import Instances
 
 TYPE_CHECKING = False
@@ -68,14 +68,24 @@ class _Pause:
 
     def __enter__(self) -> None:
         self._has_lock = self._lock.acquire(timeout=_PATIENCE_S)
-        if self._has_lock and self._stream is not None:
-            room = self._cls.external_write_mode(file=self._stream, nolock=True)
-            with suppress(Exception):  # the stream may be closed or broken
-                room.__enter__()
-                self._room = room
+        try:
+            if self._has_lock and self._stream is not None:
+                room = self._cls.external_write_mode(file=self._stream, nolock=True)
+                with _raised.suppress(Exception):  # the stream may be closed or broken
+                    room.__enter__()
+                    self._room = room
+        except BaseException:
+            self._release()
+            raise
 
     def __exit__(self, *_error: object) -> None:
-        with suppress(Exception):
-            self._room.__exit__(None, None, None)
+        try:
+            with _raised.suppress(Exception):
+                self._room.__exit__(None, None, None)
+        finally:
+            self._release()
+
+    def _release(self) -> None:
         if self._has_lock:
+            self._has_lock = False
             self._lock.release()

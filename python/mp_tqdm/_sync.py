@@ -258,6 +258,10 @@ def _display_last(bar: Any) -> None:
         look["colour"] = colour
 
 
+def _position(bar: Any) -> int:
+    return bar.pos  # type: ignore[no-any-return]
+
+
 def _close_gap(bar: Any, line: int) -> None:
     """Gives the line that is free now to a bar for which there was none."""
     last = (bar.nrows or _ROWS) - 1
@@ -267,7 +271,7 @@ def _close_gap(bar: Any, line: int) -> None:
         if getattr(other, "_painter", None) is not None and other.pos >= last
     ]
     if hidden:
-        other = min(hidden, key=lambda other: other.pos)
+        other = min(hidden, key=_position)
         other.clear(nolock=True)
         other.pos = line
 
@@ -347,7 +351,8 @@ class _Watch(_core.Counting):
 
     def close(self) -> None:
         """Closes the bar, if an item was asked for."""
-        self._items.close()
+        if hasattr(self, "_items"):  # not where an interrupt came in between
+            self._items.close()
 
 
 def _items(bar: Any, iterable: Iterable[Any]) -> Generator[Any, None, None]:

@@ -1,6 +1,6 @@
 """The frame of a PyTorch training: process group, device, ranks, and text above the bars.
 
-    from mp_tqdm import mp_tqdm
+    from mp_tqdm import _raised, mp_tqdm
     from mp_tqdm.torch import mp_print, setup_ddp
 
     with setup_ddp() as ddp:
@@ -15,7 +15,6 @@ The same program runs under torchrun, `torch.multiprocessing.spawn`, `accelerate
 
 from __future__ import annotations
 
-import contextlib
 import io
 import itertools
 import os
@@ -24,7 +23,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mp_tqdm import mp_tqdm
+from mp_tqdm import _raised, mp_tqdm
 from mp_tqdm.ranks import (
     found,
     get_local_rank,
@@ -98,8 +97,8 @@ class DDP(_Ranks):
         """Ends the process group."""
         try:
             cleanup_ddp()
-        except Exception:
-            if error is None:
+        except Exception as raised:
+            if error is None or _raised.is_awaited(raised):
                 raise  # else what went wrong first is what the user has to see
 
 
@@ -284,9 +283,9 @@ def _await_gloo() -> None:
 
 def _states_of_gloo() -> Iterator[str]:
     """The kernel's letter for the state of each thread that runs gloo's collectives."""
-    with contextlib.suppress(OSError):
+    with _raised.suppress(OSError):
         for thread in os.listdir("/proc/self/task"):
-            with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/stat", "rb") as file:
+            with _raised.suppress(OSError), open(f"/proc/self/task/{thread}/stat", "rb") as file:
                 name, _, rest = file.read().partition(b"(")[2].rpartition(b")")
                 if name.startswith(b"pt_gloo"):
                     yield rest.split()[0].decode()
