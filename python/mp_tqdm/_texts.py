@@ -155,7 +155,9 @@ class Texts(Numbers):
         native = self._native
         if native is None:
             return
-        pairs = {**dict(ordered_dict or {}), **dict(sorted(kwargs.items()))}
+        pairs = dict(ordered_dict or {})
+        for name in sorted(kwargs):  # by their names: see `postfix_text`
+            pairs[name] = kwargs[name]
         if self._painter is not None and native.draws:
             self.postfix = postfix_text(pairs, self.format_num)
         else:
@@ -231,11 +233,14 @@ def postfix_text(pairs: Mapping[str, Any], format_num: Callable[[Any], str]) -> 
     """Gives tqdm's text of a postfix: `loss=0.25, lr=1e-3`."""
     # Where nobody has imported it, there is no other type of numbers. At exit nobody can import it.
     number = getattr(sys.modules.get("numbers"), "Number", (int, float, complex))
-
-    def text(value: Any) -> str:
-        return text_of(value, format_num if isinstance(value, number) else str)
-
-    return ", ".join(f"{key}={text(value).strip()}" for key, value in pairs.items())
+    texts = []
+    # By the names, and without a function for it: CPython crashes where it has no memory for an
+    # item's pair, and from 3.12 on where it has none for a function.
+    for name in pairs:
+        value = pairs[name]
+        text = text_of(value, format_num if isinstance(value, number) else str)
+        texts.append(f"{name}={text.strip()}")
+    return ", ".join(texts)
 
 
 def text_of(value: Any, as_text: Callable[[Any], str] = str) -> str:

@@ -1,6 +1,6 @@
 """The frame of a PyTorch training: process group, device, ranks, and text above the bars.
 
-    from mp_tqdm import _raised, mp_tqdm
+    from mp_tqdm import mp_tqdm
     from mp_tqdm.torch import mp_print, setup_ddp
 
     with setup_ddp() as ddp:

@@ -90,6 +90,48 @@ ACTS = {
                 bar.clear()
                 note()
     """,
+    "fills in templates": """
+        line = "{l_bar}{bar}{postfix[0]}{eta:%H:%M}"
+        bar = mp_tqdm(total=100, bar_format=line, postfix=[Number()], file=io.StringIO())
+        while True:
+            str(bar)
+            bar.refresh()
+            note()
+    """,
+    "formats": """
+        while True:
+            mp_tqdm.format_num(Number())
+            mp_tqdm.format_sizeof(Number())
+            mp_tqdm.format_meter(Number(), Number(), Number(), unit_scale=Number(), ascii=Number())
+            note()
+    """,
+    "iterates over an object": """
+        class Items:
+            def __iter__(self):
+                return self
+
+            def __next__(self):
+                if slow_sum():
+                    raise StopIteration
+                return 1
+
+            def __getattr__(self, name):
+                slow_sum()
+                raise AttributeError
+
+        while True:
+            for number, _ in enumerate(mp_tqdm(Items(), mininterval=0)):
+                if number == 10:
+                    break
+            note()
+    """,
+    "names bars that are none": """
+        while True:
+            try:
+                report_progress(Named())
+            except TypeError:
+                note()
+    """,
     "warns": """
         import warnings
 
@@ -119,6 +161,25 @@ AT_EXIT = """
             return slow_sum() + 1.0
 
         def __str__(self):
+            return str(slow_sum())
+
+        def __format__(self, spec):
+            return str(slow_sum())
+
+        def __bool__(self):
+            return not slow_sum()
+
+        def __eq__(self, other):
+            return bool(slow_sum())
+
+        __hash__ = None
+
+    class Named:
+        def __getattr__(self, name):
+            slow_sum()
+            raise AttributeError
+
+        def __repr__(self):
             return str(slow_sum())
 
     class Ends:
@@ -177,20 +238,46 @@ def test_a_daemon_thread_does_not_change_how_the_program_ends(
     assert "panicked" not in process.stderr
 
 
-PRINTS = """
+PRINTS = {
+    "text": """
         with mp_tqdm(total=100):
             while True:
                 print("a line")
                 note()
-"""
+    """,
+    # A codec in Python.
+    "another encoding": """
+        import codecs
+
+        def encode(text, errors="strict"):
+            slow_sum()
+            return codecs.ascii_encode(text, errors)
+
+        class Encoder(codecs.IncrementalEncoder):
+            def encode(self, text, final=False):
+                return encode(text)[0]
+
+        def find(name):
+            if name == "slow":
+                return codecs.CodecInfo(encode, codecs.ascii_decode, incrementalencoder=Encoder)
+
+        codecs.register(find)
+        sys.stdout.reconfigure(encoding="slow")
+        with mp_tqdm(total=100):
+            while True:
+                print("a line")
+                note()
+    """,
+}
 
 
 @pytest.mark.faults("F106")
+@pytest.mark.parametrize("prints", PRINTS)
 def test_a_daemon_thread_that_prints_above_a_bar_does_not_either(
-    terminal: Terminal, program: Program, rounds: Rounds
+    terminal: Terminal, program: Program, rounds: Rounds, prints: str
 ) -> None:
     # Where a stream has a buffer CPython itself aborts, as its lock is held at the end.
-    source = AT_EXIT.replace("ACT\n", PRINTS.strip() + "\n")
+    source = AT_EXIT.replace("ACT\n", PRINTS[prints].strip() + "\n")
     terminal.start(program(source, str(rounds(10, 300)), options=("-u",)))
     assert terminal.wait(timeout=rounds(28, 900)) == 0
     assert [line for line in terminal.lines() if "code" in line or "Fatal" in line] == []

@@ -74,23 +74,26 @@ pub(crate) fn looks_of(given: &Bound<'_, PyDict>) -> PyResult<Looks> {
         unit: get("unit")?.extract::<Text>()?.0,
         ascii: if ascii.is_instance_of::<PyString>() {
             Ascii::Custom(ascii.extract::<Text>()?.0)
-        } else if ascii.is_truthy()? {
+        } else if hot::is_true(&ascii)? {
             Ascii::Yes
         } else {
             Ascii::No
         },
         bar_format: text("bar_format")?,
         colour: text("colour")?,
-        unit_scale: get("unit_scale")?.extract::<Option<f64>>()?.unwrap_or(0.0),
-        unit_divisor: get("unit_divisor")?.extract()?,
-        smoothing: get("smoothing")?.extract()?,
+        unit_scale: match get("unit_scale")? {
+            none if none.is_none() => 0.0,
+            scale => hot::double(&scale)?,
+        },
+        unit_divisor: hot::double(&get("unit_divisor")?)?,
+        smoothing: hot::double(&get("smoothing")?)?,
         // NaN where none was asked for: the output's own schedule holds.
         mininterval_s: if mininterval.is(default_interval(py)) {
             f64::NAN
         } else {
-            mininterval.extract()?
+            hot::double(&mininterval)?
         },
-        delay_s: get("delay")?.extract()?,
+        delay_s: hot::double(&get("delay")?)?,
         ncols: get("ncols")?.extract()?,
         nrows: get("nrows")?.extract()?,
     })

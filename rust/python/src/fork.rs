@@ -70,7 +70,7 @@ static FORKING: Mutex<Option<Forking>> = Mutex::new(None);
 const FORKING_LIMIT: Duration = Duration::from_secs(1);
 
 fn running_frame(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
-    py.import("sys").ok()?.call_method0("_getframe").ok()
+    hot::call_method(&hot::import(py, c"sys").ok()?, "_getframe", &[]).ok()
 }
 
 /// Whether the main thread runs what the forking call itself called: a hook in Python behind ours.
@@ -78,7 +78,9 @@ pub(crate) fn is_forking(py: Python<'_>) -> bool {
     let Some(Forking { frame, until }) = lock(&FORKING).take() else {
         return false;
     };
-    let callers = std::iter::successors(running_frame(py), |inner| inner.getattr("f_back").ok());
+    let callers = std::iter::successors(running_frame(py), |inner| {
+        hot::attribute(inner, "f_back").ok()
+    });
     let is_inside = callers.skip(1).any(|caller| caller.is(&frame)) && Instant::now() < until;
     if is_inside {
         *lock(&FORKING) = Some(Forking { frame, until });
@@ -92,7 +94,7 @@ pub(crate) fn resume(py: Python<'_>) {
     if let Some(process) = hot::process() {
         py.detach(|| process.stage.after_fork(process));
     }
-    let loaded = py.import("sys").and_then(|sys| sys.getattr("modules"));
+    let loaded = hot::import(py, c"sys").and_then(|sys| hot::attribute(&sys, "modules"));
     if let Ok(monitor) = loaded.and_then(|loaded| loaded.get_item("mp_tqdm._monitor"))
         && let Err(error) = hot::call_method(&monitor, "resume", &[])
     {

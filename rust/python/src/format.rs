@@ -14,6 +14,7 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 
 use crate::arguments::Text;
 use crate::hot;
+use crate::shown::number as python_number;
 
 /// What tqdm takes out of a template whose desc is empty.
 const DESC_WITH_COLON: &str = "{desc}: ";
@@ -21,42 +22,45 @@ const DESC_WITH_COLON: &str = "{desc}: ";
 /// A number with three digits, an order-of-magnitude prefix and a suffix.
 #[pyfunction]
 #[pyo3(signature = (num, suffix="", divisor=None), text_signature = "(num, suffix='', divisor=1000)")]
-pub(crate) fn format_sizeof(
-    num: &Bound<'_, PyAny>,
+pub(crate) fn format_sizeof<'py>(
+    num: &Bound<'py, PyAny>,
     suffix: &str,
-    divisor: Option<&Bound<'_, PyAny>>,
-) -> PyResult<String> {
+    divisor: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
     let divisor = divisor.map_or(Ok(mp_tqdm_render::UNIT_DIVISOR), number)?;
-    Ok(mp_tqdm_render::format_sizeof(number(num)?, suffix, divisor))
+    let text = mp_tqdm_render::format_sizeof(number(num)?, suffix, divisor);
+    hot::text(num.py(), &text)
 }
 
 /// Seconds as `[H:]MM:SS`.
 #[pyfunction]
-pub(crate) fn format_interval(t: &Bound<'_, PyAny>) -> PyResult<String> {
-    Ok(mp_tqdm_render::format_interval(number(t)?))
+pub(crate) fn format_interval<'py>(t: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    hot::text(t.py(), &mp_tqdm_render::format_interval(number(t)?))
 }
 
 /// Columns that a text takes on a terminal, without its escape sequences.
 #[pyfunction]
-pub(crate) fn display_columns(text: &str) -> usize {
-    mp_tqdm_render::disp_len(text)
+pub(crate) fn display_columns(py: Python<'_>, text: &str) -> PyResult<Py<PyAny>> {
+    hot::int_of(py, mp_tqdm_render::disp_len(text).cast_signed() as i64)
 }
 
 /// A number with three significant digits, if that is shorter than all its digits.
 #[pyfunction]
-pub(crate) fn format_num(n: &Bound<'_, PyAny>) -> PyResult<String> {
+pub(crate) fn format_num<'py>(n: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = n.py();
     if let Some(number) = plain_number(n) {
-        return Ok(mp_tqdm_render::format_num(number));
+        return hot::text(py, &mp_tqdm_render::format_num(number));
     }
     // NumPy's, Decimal and Fraction have texts of their own.
-    let three_digits: String = n.call_method1("__format__", (".3g",))?.extract()?;
-    Ok(mp_tqdm_render::shorter_num(&three_digits, &text(n)?))
+    let three_digits = hot::call_method(n, "__format__", &[&hot::text(py, ".3g")?])?;
+    let three_digits: String = three_digits.extract()?;
+    hot::text(py, &mp_tqdm_render::shorter_num(&three_digits, &text(n)?))
 }
 
 /// A text without anything that could move a cursor, change a terminal or reorder a line; colours stay.
 #[pyfunction]
-pub(crate) fn harmless(text: Text) -> String {
-    mp_tqdm_render::harmless(&text.0)
+pub(crate) fn harmless(py: Python<'_>, text: Text) -> PyResult<Bound<'_, PyAny>> {
+    hot::text(py, &mp_tqdm_render::harmless(&text.0))
 }
 
 /// Whether the renderer can fill in a template by itself.
@@ -68,13 +72,14 @@ pub(crate) fn is_plain_template(template: Text) -> bool {
 /// One line of progress.
 ///
 /// The three parameters that tqdm has not are those of a whole job: the part done and the seconds
-/// left where they are not this line's, and a remark behind the postfix.
+/// left where they are not this line's, and a remark behind the postfix. (`nrows` is one of tqdm's extra
+/// ones. Those go into a dict, for which there may be no memory; PyO3 panics then.)
 #[pyfunction]
 #[pyo3(
     signature = (
         n, total, elapsed, ncols=None, prefix=None, ascii=None, unit=None, unit_scale=None,
         rate=None, bar_format=None, postfix=None, unit_divisor=None, initial=None, colour=None,
-        *, job_fraction=None, job_remaining_s=None, job_note=None, **extra_kwargs,
+        *, nrows=None, job_fraction=None, job_remaining_s=None, job_note=None, **extra_kwargs,
     ),
     text_signature = "(n, total, elapsed, ncols=None, prefix='', ascii=False, unit='it', \
         unit_scale=False, rate=None, bar_format=None, postfix=None, unit_divisor=1000, initial=0, \
@@ -85,7 +90,7 @@ pub(crate) fn format_meter<'py>(
     n: &Bound<'py, PyAny>,
     total: Option<&Bound<'_, PyAny>>,
     elapsed: &Bound<'_, PyAny>,
-    ncols: Option<i64>,
+    ncols: Option<&Bound<'_, PyAny>>,
     prefix: Option<&Bound<'_, PyAny>>,
     ascii: Option<&Bound<'_, PyAny>>,
     unit: Option<&Bound<'_, PyAny>>,
@@ -96,12 +101,14 @@ pub(crate) fn format_meter<'py>(
     unit_divisor: Option<&Bound<'_, PyAny>>,
     initial: Option<&Bound<'_, PyAny>>,
     colour: Option<&Bound<'_, PyAny>>,
+    nrows: Option<&Bound<'py, PyAny>>,
     job_fraction: Option<f64>,
     job_remaining_s: Option<f64>,
     job_note: Option<&str>,
     extra_kwargs: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = n.py();
+    let ncols = ncols.map(whole::<i64>).transpose()?;
     let prefix = optional_text(prefix)?.unwrap_or_default();
     let unit = optional_text(unit)?.unwrap_or_else(|| "it".to_owned());
     let colour = optional_text(colour)?;
@@ -140,7 +147,8 @@ pub(crate) fn format_meter<'py>(
     if let Some(initial) = initial {
         meter.initial = number(initial)?;
     }
-    let replaced = replaces_fields(&mut meter, extra_kwargs)?;
+    meter.nrows = nrows.and_then(|nrows| whole(nrows).ok());
+    let replaced = replaces_fields(extra_kwargs)?;
     if ncols == Some(0) && Figures::of(&meter).fraction().is_some() {
         // Figures alone, whatever the template.
         let figures = mp_tqdm_render::format_meter(&meter).unwrap_or_default();
@@ -165,6 +173,7 @@ pub(crate) fn format_meter<'py>(
         py,
         meter: &meter,
         postfix: postfix_object,
+        nrows,
         extra: extra_kwargs,
     };
     hot::text(py, &template_of_python.render(template)?)
@@ -175,6 +184,7 @@ struct PythonTemplate<'a, 'py> {
     py: Python<'py>,
     meter: &'a Meter<'a>,
     postfix: Option<&'a Bound<'py, PyAny>>,
+    nrows: Option<&'a Bound<'py, PyAny>>,
     extra: Option<&'a Bound<'py, PyDict>>,
 }
 
@@ -187,48 +197,45 @@ impl<'py> PythonTemplate<'_, 'py> {
         } else {
             template.to_owned()
         };
-        let template = PyString::new(self.py, &template);
+        let template = hot::text(self.py, &template)?;
+        let filled = |values: &Bound<'py, PyDict>| -> PyResult<String> {
+            hot::call_method_with(&template, "format", &[], values)?.extract()
+        };
         let values = self.values(&figures)?;
         // First without the bar, to see how much room is left for it.
         let probe = Bound::new(self.py, BarProbe::default())?;
-        values.set_item("bar", &probe)?;
-        let rest: String = template
-            .call_method("format", (), Some(&values))?
-            .extract()?;
+        values.set_item(hot::text(self.py, "bar")?, &probe)?;
+        let rest = filled(&values)?;
         if probe.get().is_called.get().is_none() {
             return Ok(self.meter.trim(rest));
         }
-        let bar = figures.bar_beside(&rest);
-        values.set_item(
-            "bar",
-            Bound::new(
-                self.py,
-                FormatBar {
-                    bar: bar.into_owned(),
-                },
-            )?,
-        )?;
-        let line = template
-            .call_method("format", (), Some(&values))?
-            .extract()?;
-        Ok(self.meter.trim(line))
+        let bar = figures.bar_beside(&rest).into_owned();
+        let bar = Bound::new(self.py, FormatBar { bar })?;
+        values.set_item(hot::text(self.py, "bar")?, bar)?;
+        Ok(self.meter.trim(filled(&values)?))
     }
 
     fn values(&self, figures: &Figures<'_>) -> PyResult<Bound<'py, PyDict>> {
-        let values = PyDict::new(self.py);
+        let values = hot::dict(self.py)?;
+        let put = |name: &str, value: &Bound<'py, PyAny>| {
+            values.set_item(hot::text(self.py, name)?, value)
+        };
         for (name, field) in Field::ALL {
-            match figures.get(field) {
-                FieldValue::None => values.set_item(name, self.py.None())?,
-                FieldValue::Bool(value) => values.set_item(name, value)?,
-                FieldValue::Number(Number::Int(value)) => values.set_item(name, value)?,
-                FieldValue::Number(Number::Float(value)) => values.set_item(name, value)?,
-                FieldValue::Text(value) => values.set_item(name, value)?,
-            }
+            let value = match figures.get(field) {
+                FieldValue::None => self.py.None(),
+                FieldValue::Bool(value) => {
+                    PyBool::new(self.py, value).to_owned().into_any().unbind()
+                }
+                FieldValue::Number(value) => python_number(self.py, value)?,
+                FieldValue::Text(value) => hot::text(self.py, &value)?.unbind(),
+            };
+            put(name, value.bind(self.py))?;
         }
-        values.set_item("eta", self.eta(figures)?)?;
+        put("eta", &self.eta(figures)?)?;
         if let Some(postfix) = self.postfix {
-            values.set_item("postfix", postfix)?;
+            put("postfix", postfix)?;
         }
+        put("nrows", self.nrows.unwrap_or(self.py.None().bind(self.py)))?;
         if let Some(extra) = self.extra {
             values.update(extra.as_mapping())?;
         }
@@ -237,26 +244,28 @@ impl<'py> PythonTemplate<'_, 'py> {
 
     /// When it will be done, as a local time; 1970 if nobody knows.
     fn eta(&self, figures: &Figures<'_>) -> PyResult<Bound<'py, PyAny>> {
-        let datetime = self.py.import("datetime")?;
-        let class = datetime.getattr("datetime")?;
+        let datetime = hot::import(self.py, c"datetime")?;
+        let class = hot::attribute(&datetime, "datetime")?;
         let has_rate = matches!(figures.get(Field::RateNoinv),
             FieldValue::Number(rate) if !rate.is_zero());
         let (FieldValue::Number(remaining_s), true, Some(_)) =
             (figures.get(Field::RemainingS), has_rate, figures.fraction())
         else {
-            let utc = datetime.getattr("timezone")?.getattr("utc")?;
-            return class.call_method1("fromtimestamp", (0, utc));
+            let utc = hot::attribute(&hot::attribute(&datetime, "timezone")?, "utc")?;
+            let start = hot::int_of(self.py, 0)?;
+            return hot::call_method(&class, "fromtimestamp", &[start.bind(self.py), &utc]);
         };
-        let now = class.call_method0("now")?;
-        let interval = datetime
-            .getattr("timedelta")?
-            .call1((0, remaining_s.as_f64()));
+        let now = hot::call_method(&class, "now", &[])?;
+        let days = hot::int_of(self.py, 0)?;
+        let seconds = hot::float_of(self.py, remaining_s.as_f64())?;
+        let delta = hot::attribute(&datetime, "timedelta")?;
+        let interval = hot::call(&delta, &[days.bind(self.py), seconds.bind(self.py)]);
         match interval.and_then(|interval| now.add(interval)) {
             Err(error)
                 if error.is_instance_of::<PyOverflowError>(self.py)
                     || error.is_instance_of::<PyValueError>(self.py) =>
             {
-                class.getattr("max")
+                hot::attribute(&class, "max")
             }
             eta => eta,
         }
@@ -272,9 +281,9 @@ struct BarProbe {
 
 #[pymethods]
 impl BarProbe {
-    fn __format__(&self, _spec: &str) -> &'static str {
+    fn __format__<'py>(&self, py: Python<'py>, _spec: &str) -> PyResult<Bound<'py, PyAny>> {
         self.is_called.get_or_init(|| ());
-        ""
+        hot::text(py, "")
     }
 }
 
@@ -286,23 +295,22 @@ struct FormatBar {
 
 #[pymethods]
 impl FormatBar {
-    fn __format__(&self, spec: &str) -> PyResult<String> {
-        self.bar
-            .format(spec)
-            .map_err(|error| PyValueError::new_err(error.to_string()))
+    fn __format__<'py>(&self, py: Python<'py>, spec: &str) -> PyResult<Bound<'py, PyAny>> {
+        match self.bar.format(spec) {
+            Ok(bar) => hot::text(py, &bar),
+            Err(error) => Err(PyValueError::new_err(error.to_string())),
+        }
     }
 }
 
-/// Takes what the meter knows out of the keywords beyond tqdm's; whether another of them replaces a
-/// field, as a subclass may want it to.
-fn replaces_fields(meter: &mut Meter<'_>, extra: Option<&Bound<'_, PyDict>>) -> PyResult<bool> {
+/// Whether a keyword beyond tqdm's replaces a field, as a subclass may want it to.
+fn replaces_fields(extra: Option<&Bound<'_, PyDict>>) -> PyResult<bool> {
     let mut replaced = false;
-    for (name, value) in extra.into_iter().flat_map(|extra| extra.iter()) {
+    for (name, _) in extra.into_iter().flat_map(|extra| extra.iter()) {
         let name: String = name.extract()?;
-        match (name.as_str(), value.extract::<Option<u32>>()) {
-            ("nrows", Ok(nrows)) => meter.nrows = nrows,
-            ("eta", _) => {}
-            _ => replaced |= Field::by_name(&name).is_some(),
+        match name.as_str() {
+            "eta" => {}
+            name => replaced |= Field::by_name(name).is_some(),
         }
     }
     Ok(replaced)
@@ -311,11 +319,19 @@ fn replaces_fields(meter: &mut Meter<'_>, extra: Option<&Bound<'_, PyDict>>) -> 
 /// A number as the renderer knows it: an int as long as it fits, else the nearest float.
 fn number(value: &Bound<'_, PyAny>) -> PyResult<Number> {
     if !value.is_instance_of::<PyFloat>()
-        && let Ok(whole) = value.extract::<i128>()
+        && let Ok(whole) = whole(value)
     {
         return Ok(Number::Int(whole));
     }
-    value.extract().map(Number::Float)
+    hot::double(value).map(Number::Float)
+}
+
+/// The int that `__index__` gives.
+fn whole<T>(value: &Bound<'_, PyAny>) -> PyResult<T>
+where
+    T: for<'a, 'py> FromPyObject<'a, 'py, Error = PyErr>,
+{
+    hot::index(value)?.extract()
 }
 
 /// A number whose texts are those of an int or float and nothing else.
@@ -332,8 +348,13 @@ fn plain_number(value: &Bound<'_, PyAny>) -> Option<Number> {
 fn unit_scale_of(value: Option<&Bound<'_, PyAny>>) -> PyResult<UnitScale> {
     match truthy(value)? {
         None => Ok(UnitScale::Off),
-        Some(value) if value.eq(1)? => Ok(UnitScale::Si),
-        Some(value) => number(value).map(UnitScale::By),
+        Some(value) => {
+            let one = hot::int_of(value.py(), 1)?;
+            if hot::equals(value, one.bind(value.py()))? {
+                return Ok(UnitScale::Si);
+            }
+            number(value).map(UnitScale::By)
+        }
     }
 }
 
@@ -350,7 +371,7 @@ fn truthy<'a, 'py>(
     value: Option<&'a Bound<'py, PyAny>>,
 ) -> PyResult<Option<&'a Bound<'py, PyAny>>> {
     match value {
-        Some(value) if value.is_truthy()? => Ok(Some(value)),
+        Some(value) if hot::is_true(value)? => Ok(Some(value)),
         _ => Ok(None),
     }
 }
@@ -361,5 +382,5 @@ fn optional_text(value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<String>> {
 
 /// `str(value)`, in which a lone surrogate is replaced.
 fn text(value: &Bound<'_, PyAny>) -> PyResult<String> {
-    Ok(value.str()?.to_string_lossy().into_owned())
+    Ok(hot::str_of(value)?.to_string_lossy().into_owned())
 }

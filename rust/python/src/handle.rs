@@ -23,7 +23,7 @@ use crate::opening::{Spec, open};
 use crate::outputs::Stream;
 use crate::process::{Process, attached, now_ns};
 use crate::receipt::{Share, shares};
-use crate::shown::{self, PyText};
+use crate::shown;
 use crate::traits::{APART, DESC_SET, SELF_DRAWN, traits_of};
 
 /// What a copy is made from: the job, the bar's place in it, its identity, and the cell of the original.
@@ -334,11 +334,11 @@ impl Bar {
 
     /// Ends a pause: the time in which nothing was counted, as the renderer saw it, is taken out of
     /// the bar's clock and rate. Returns its seconds; 0 where another process draws, or nobody does.
-    fn rest(&self, py: Python<'_>) -> PyResult<f64> {
+    fn rest(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let (core, process) = (self.core(), process(py)?);
         let entries = Self::entries(process, &core);
         if !process.home.tables.ownership().is_owner(process.home.me) {
-            return Ok(0.0);
+            return hot::float_of(py, 0.0);
         }
         let ids = Vec::from_iter(entries.iter().map(|(view, _)| view.id));
         let rest_s = py.detach(|| {
@@ -350,7 +350,7 @@ impl Bar {
             }
             rest_s
         });
-        Ok(rest_s)
+        hot::float_of(py, rest_s)
     }
 
     /// Moves the line among the others, from the next frame on.
@@ -463,7 +463,7 @@ impl Bar {
 
     /// What the line said last, here or before it closed; see the stub.
     #[getter]
-    fn last_text<'py>(&self, py: Python<'py>) -> PyResult<Option<PyText<'py>>> {
+    fn last_text<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let (core, process) = (self.core(), process(py)?);
         let at_end = lock(&self.last).as_ref().map(|last| last.text);
         let text = at_end.unwrap_or_else(|| py.detach(|| Self::text_now(process, &core)));
@@ -472,9 +472,9 @@ impl Bar {
 
     /// Frames that the drawing process of the job drew.
     #[getter]
-    fn job_frames(&self, py: Python<'_>) -> PyResult<u64> {
+    fn job_frames(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let header = &process(py)?.home.tables.header;
-        Ok(header.frames.load(Ordering::Relaxed))
+        hot::int_of(py, header.frames.load(Ordering::Relaxed).cast_signed())
     }
 
     /// Changes how the line looks, from the next frame on.

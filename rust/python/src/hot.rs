@@ -40,8 +40,9 @@ pub(crate) use counting::{bind, is_bar, own_methods};
 pub(crate) use crash::before_crash;
 pub(crate) use iterator::iterate;
 pub(crate) use outward::{
-    call, call_method, check_signals, float, float_of, ignore, import, index, int_of,
-    is_shutting_down, raise_soon, text, warn,
+    attribute, bytes, call, call_method, call_method_with, check_signals, dict, double, equals,
+    float, float_of, ignore, import, index, int_of, is_shutting_down, is_true, raise_soon, repr_of,
+    str_of, text, tuple, warn,
 };
 
 /// The entry of `report_progress`, in a page that a fork child sees as zeros.

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use mp_tqdm_counters::Value;
-use pyo3::exceptions::{PyOverflowError, PyRuntimeWarning, PyTypeError};
+use pyo3::exceptions::{PyAttributeError, PyOverflowError, PyRuntimeWarning, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyFloat;
 
@@ -37,7 +37,7 @@ fn number_of(object: &Bound<'_, PyAny>) -> PyResult<Option<Value>> {
             }
             // Anything else is the program's own, and of its own doing.
             Err(error) if !error.is_instance_of::<PyTypeError>(py) => return Err(error),
-            Err(_) if object.hasattr("__float__")? => {}
+            Err(_) if has_float(object)? => {}
             Err(_) => {
                 let kind = object.get_type().name()?.to_string();
                 let text = format!("n should be a number of items, found {kind}");
@@ -51,6 +51,13 @@ fn number_of(object: &Bound<'_, PyAny>) -> PyResult<Option<Value>> {
         Err(error) => return Err(error),
     };
     Ok(n.is_finite().then_some(Value::Float(n)))
+}
+
+fn has_float(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    match hot::attribute(object, "__float__") {
+        Err(error) if error.is_instance_of::<PyAttributeError>(object.py()) => Ok(false),
+        found => found.map(|_| true),
+    }
 }
 
 /// A total that Python gave: `None` and what is no finite number mean "unknown".

@@ -423,7 +423,7 @@ pub(crate) fn attach(
     );
     let place = (home.me.slot.0, home.me.incarnation.0, place);
     // Here, since a signal handler may ask for it as soon as Python code goes on.
-    py.import("mp_tqdm._job")?.setattr("_place", &place)?;
+    hot::import(py, c"mp_tqdm._job")?.setattr("_place", &place)?;
     let answer = (place, (refusals, is_apart), dropped);
     Ok(answer.into_pyobject(py)?.into_any().unbind())
 }

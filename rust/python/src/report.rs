@@ -156,14 +156,14 @@ fn given(object: &Bound<'_, PyAny>) -> Option<Given> {
     if !hot::is_bar(object) {
         return None;
     }
-    let native = object.getattr("_native").ok();
+    let native = hot::attribute(object, "_native").ok();
     let handle = native.as_ref().and_then(|native| native.cast::<Bar>().ok());
     Some(handle.map_or(Given::Off, |handle| Given::Bar(handle.get().core())))
 }
 
 /// How a warning names what was given as `bar=`.
 fn name_of(object: &Bound<'_, PyAny>) -> String {
-    object.repr().map_or_else(
+    hot::repr_of(object).map_or_else(
         |_| "?".to_owned(),
         |text| text.to_string_lossy().into_owned(),
     )

@@ -7,6 +7,7 @@ use pyo3::types::PyDict;
 
 use crate::bar::BarCore;
 use crate::farewell::wait_for_copies;
+use crate::hot;
 use crate::line::has_several_descs;
 use crate::process::Process;
 use crate::receipt::sign;
@@ -51,38 +52,54 @@ pub(crate) struct Shown {
 impl Shown {
     /// As keywords of `format_meter`.
     pub(crate) fn keywords<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (row, keywords) = (&self.row, PyDict::new(py));
-        keywords.set_item("n", number(py, row.n)?)?;
-        let total = row.total.map(|total| number(py, total)).transpose()?;
-        keywords.set_item("total", total)?;
-        keywords.set_item("initial", number(py, row.initial)?)?;
-        if !self.has_own_desc {
-            keywords.set_item("prefix", &row.desc)?;
+        let (row, keywords) = (&self.row, hot::dict(py)?);
+        let float = |number: Option<f64>| number.map(|number| hot::float_of(py, number));
+        let entries = [
+            ("n", Some(number(py, row.n))),
+            ("total", row.total.map(|total| number(py, total))),
+            ("initial", Some(number(py, row.initial))),
+            ("job_fraction", float(row.fraction)),
+            ("job_remaining_s", float(row.remaining_s)),
+            (
+                "job_note",
+                Some(hot::text(py, &note_of(&row.remarks)).map(Bound::unbind)),
+            ),
+        ];
+        for (name, value) in entries {
+            keywords.set_item(hot::text(py, name)?, value.transpose()?)?;
         }
-        keywords.set_item("job_fraction", row.fraction)?;
-        keywords.set_item("job_remaining_s", row.remaining_s)?;
-        keywords.set_item("job_note", note_of(&row.remarks))?;
+        if !self.has_own_desc {
+            keywords.set_item(hot::text(py, "prefix")?, hot::text(py, &row.desc)?)?;
+        }
         Ok(keywords)
     }
 }
-
-/// What a bar's line said last, as Python gets it: the count, when that was in seconds of the monotonic
-/// clock, how many seconds ago, and the smoothed rate.
-pub(crate) type PyText<'py> = (Bound<'py, PyAny>, f64, f64, Option<f64>);
 
 /// What the line said last; `None` where another process draws it, or nobody has yet.
 pub(crate) fn last_text(process: &Process, ids: &[BarId]) -> Option<LastText> {
     process.stage.shared().last_text(ids, process.home.rank)
 }
 
-pub(crate) fn text_of<'py>(py: Python<'py>, last: LastText) -> PyResult<PyText<'py>> {
+/// What a bar's line said last, as Python gets it: the count, when that was in seconds of the monotonic
+/// clock, how many seconds ago, and the smoothed rate.
+pub(crate) fn text_of<'py>(py: Python<'py>, last: LastText) -> PyResult<Bound<'py, PyAny>> {
     let age_s = monotonic().as_secs_f64() - last.at_s;
-    Ok((number(py, last.n)?, last.at_s, age_s, last.rate))
+    let n = number(py, last.n)?;
+    let rate = last
+        .rate
+        .map_or(Ok(py.None()), |rate| hot::float_of(py, rate))?;
+    let (at, age) = (hot::float_of(py, last.at_s)?, hot::float_of(py, age_s)?);
+    let parts = [n.bind(py), at.bind(py), age.bind(py), rate.bind(py)];
+    hot::tuple(py, &parts)
 }
 
-fn number(py: Python<'_>, number: Number) -> PyResult<Bound<'_, PyAny>> {
-    Ok(match number {
-        Number::Int(n) => n.into_pyobject(py)?.into_any(),
-        Number::Float(n) => n.into_pyobject(py)?.into_any(),
-    })
+/// A number for Python.
+pub(crate) fn number(py: Python<'_>, number: Number) -> PyResult<Py<PyAny>> {
+    match number {
+        Number::Int(n) => match i64::try_from(n) {
+            Ok(n) => hot::int_of(py, n),
+            Err(_) => Ok(n.into_pyobject(py)?.into_any().unbind()),
+        },
+        Number::Float(n) => hot::float_of(py, n),
+    }
 }

@@ -50,7 +50,7 @@ impl AboveBars {
         tee: Option<Py<PyAny>>,
         prompts: bool,
     ) -> PyResult<Self> {
-        let io = stream.py().import("io")?;
+        let io = hot::import(stream.py(), c"io")?;
         Ok(Self {
             stream: stream.clone().unbind(),
             device,
@@ -98,7 +98,7 @@ impl AboveBars {
                 self.put(stream, manner, unfinished, rest)?;
             }
         }
-        Ok(text.len()?.into_pyobject(py)?.into_any().unbind())
+        hot::int_of(py, text.len()?.cast_signed() as i64)
     }
 
     /// Stands in the place of `flush`: writes the beginnings of lines. Where a prompt may follow, it
@@ -182,7 +182,7 @@ impl AboveBars {
     }
 
     fn number(&self, stream: &Bound<'_, PyAny>) -> RawFd {
-        let number = stream.call_method0(intern!(stream.py(), "fileno"));
+        let number = hot::call_method(stream, "fileno", &[]);
         number.and_then(|number| number.extract()).unwrap_or(-1)
     }
 
@@ -260,16 +260,15 @@ impl AboveBars {
     /// Writes bytes to what is below the stream; returns how many were taken.
     fn write(&self, buffer: &Bound<'_, PyAny>, manner: Manner, bytes: &[u8]) -> PyResult<usize> {
         let py = buffer.py();
-        let write = intern!(py, "write");
         if manner == Manner::ByLines {
-            hot::call(&buffer.getattr(write)?, &[&PyBytes::new(py, bytes)])?;
-            hot::call(&buffer.getattr(intern!(py, "flush"))?, &[])?;
+            hot::call_method(buffer, "write", &[&hot::bytes(py, bytes)?])?;
+            hot::call_method(buffer, "flush", &[])?;
             return Ok(bytes.len());
         }
         let mut written = 0;
         while written < bytes.len() {
-            let rest = PyBytes::new(py, &bytes[written..]);
-            match hot::call(&buffer.getattr(write)?, &[&rest])?.extract()? {
+            let rest = hot::bytes(py, &bytes[written..])?;
+            match hot::call_method(buffer, "write", &[&rest])?.extract()? {
                 Some(taken) => written += usize::max(taken, 1),
                 None => break,
             }
@@ -289,6 +288,6 @@ fn encoded(stream: &Bound<'_, PyAny>, text: &Bound<'_, PyString>) -> PyResult<Ve
         return Ok(text.as_bytes().to_vec());
     }
     let errors = stream.getattr(intern!(py, "errors"))?;
-    let bytes = text.call_method1(intern!(py, "encode"), (encoding, errors))?;
+    let bytes = hot::call_method(text.as_any(), "encode", &[&encoding, &errors])?;
     Ok(bytes.cast::<PyBytes>()?.as_bytes().to_vec())
 }

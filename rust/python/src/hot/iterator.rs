@@ -15,7 +15,7 @@ use super::add;
 use super::call::{succeeds, swallow};
 use super::counting::{counting, counting_type, idle_entry};
 use super::make::{make_type, slot};
-use super::outward::{Raised, call_last, iterator, release};
+use super::outward::{Raised, attribute, call_last, call_method, iterator, release, str_of};
 
 /// `ffi::iternextfunc`, which may be unwound; see `outward.rs`.
 type Next = unsafe extern "C-unwind" fn(*mut ffi::PyObject) -> *mut ffi::PyObject;
@@ -129,11 +129,11 @@ fn runs_elsewhere(py: Python<'_>, iter: &CountingIter, exception: &mut Raised) -
     let (Some(inner), true) = (inner, exception.is(refusal)) else {
         return false;
     };
-    if let Ok(running) = inner.getattr("gi_running") {
+    if let Ok(running) = attribute(&inner, "gi_running") {
         return running.is_truthy().unwrap_or(false);
     }
     // Below `map`, `zip` and so on; nobody else can know.
-    let text = exception.object(py).and_then(|object| object.str().ok());
+    let text = exception.object(py).and_then(|object| str_of(&object).ok());
     text.is_some_and(|text| text == "generator already executing")
 }
 
@@ -151,9 +151,7 @@ fn leave(py: Python<'_>, slf: *mut ffi::PyObject, has_failed: bool) -> PyResult<
     let closed = bar.map_or(Ok(()), |bar| {
         if has_failed {
             // A subclass may have no native bar any more: then there is nothing to mark.
-            let _ = bar
-                .getattr("_native")
-                .and_then(|bar| bar.call_method0("fail"));
+            let _ = attribute(&bar, "_native").and_then(|bar| call_method(&bar, "fail", &[]));
         }
         call_last(&bar, "close")
     });

@@ -15,6 +15,8 @@ use pyo3::types::{PyDict, PyString};
 
 /// A function of CPython with one argument and a result, as one that may unwind.
 type Unary<A, R> = unsafe extern "C-unwind" fn(A) -> R;
+type Binary<R> = unsafe extern "C-unwind" fn(*mut ffi::PyObject, *mut ffi::PyObject) -> R;
+type Compare = unsafe extern "C-unwind" fn(*mut ffi::PyObject, *mut ffi::PyObject, c_int) -> c_int;
 type Call = unsafe extern "C-unwind" fn(
     *mut ffi::PyObject,
     *mut ffi::PyObject,
@@ -55,8 +57,18 @@ fn owned<'py>(py: Python<'py>, made: *mut ffi::PyObject) -> PyResult<Bound<'py, 
     unsafe { Bound::from_owned_ptr_or_err(py, made) }
 }
 
-fn attribute<'py>(object: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-    object.getattr(text(object.py(), name)?.cast::<PyString>()?)
+/// An attribute.
+pub(crate) fn attribute<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &str,
+) -> PyResult<Bound<'py, PyAny>> {
+    let name = text(object.py(), name)?;
+    let function: unsafe extern "C" fn(_, _) -> _ = ffi::PyObject_GetAttr;
+    // SAFETY: its type.
+    let get: Binary<*mut ffi::PyObject> = unsafe { unwinding(function) };
+    // SAFETY: two living objects.
+    let made = guarded(|| unsafe { get(object.as_ptr(), name.as_ptr()) });
+    owned(object.py(), made)
 }
 
 /// Calls a method.
@@ -69,7 +81,7 @@ pub(crate) fn call_method<'py>(
 }
 
 /// Calls a method, with keywords.
-pub(super) fn call_method_with<'py>(
+pub(crate) fn call_method_with<'py>(
     object: &Bound<'py, PyAny>,
     name: &str,
     args: &[&Bound<'py, PyAny>],
@@ -93,12 +105,7 @@ fn call_with<'py>(
     keywords: *mut ffi::PyObject,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = function.py();
-    // SAFETY: a new reference, or null with an exception set.
-    let packed = owned(py, unsafe { ffi::PyTuple_New(args.len().cast_signed()) })?;
-    for (index, arg) in (0..).zip(args) {
-        // SAFETY: a tuple that nobody else has, a place in it, and a reference that it takes over.
-        unsafe { ffi::PyTuple_SetItem(packed.as_ptr(), index, Bound::clone(arg).into_ptr()) };
-    }
+    let packed = tuple(py, args)?;
     let callee = function.as_ptr();
     let function: unsafe extern "C" fn(_, _, _) -> _ = ffi::PyObject_Call;
     // SAFETY: its type.
@@ -142,6 +149,84 @@ fn made_of<'py>(
 /// `iter(object)`.
 pub(super) fn iterator<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     made_of(object, ffi::PyObject_GetIter)
+}
+
+/// `str(object)`.
+pub(crate) fn str_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
+    Ok(made_of(object, ffi::PyObject_Str)?.cast_into()?)
+}
+
+/// `repr(object)`.
+pub(crate) fn repr_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
+    Ok(made_of(object, ffi::PyObject_Repr)?.cast_into()?)
+}
+
+/// Whether Python takes an object for true.
+pub(crate) fn is_true(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let function: unsafe extern "C" fn(_) -> c_int = ffi::PyObject_IsTrue;
+    // SAFETY: its type.
+    let ask: Unary<*mut ffi::PyObject, c_int> = unsafe { unwinding(function) };
+    // SAFETY: a living object.
+    answer(object.py(), guarded(|| unsafe { ask(object.as_ptr()) }))
+}
+
+/// `object == other`.
+pub(crate) fn equals(object: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let function: unsafe extern "C" fn(_, _, _) -> c_int = ffi::PyObject_RichCompareBool;
+    // SAFETY: its type.
+    let compare: Compare = unsafe { unwinding(function) };
+    // SAFETY: two living objects.
+    let result = guarded(|| unsafe { compare(object.as_ptr(), other.as_ptr(), ffi::Py_EQ) });
+    answer(object.py(), result)
+}
+
+/// A yes or no of CPython's, or below 0 an exception.
+fn answer(py: Python<'_>, result: c_int) -> PyResult<bool> {
+    if result < 0 {
+        Err(PyErr::fetch(py))
+    } else {
+        Ok(result != 0)
+    }
+}
+
+/// The value of a number, as CPython's own functions take one for a float.
+pub(crate) fn double(object: &Bound<'_, PyAny>) -> PyResult<f64> {
+    let function: unsafe extern "C" fn(_) -> f64 = ffi::PyFloat_AsDouble;
+    // SAFETY: its type.
+    let convert: Unary<*mut ffi::PyObject, f64> = unsafe { unwinding(function) };
+    // SAFETY: a living object.
+    let value = guarded(|| unsafe { convert(object.as_ptr()) });
+    match PyErr::take(object.py()) {
+        Some(error) if value.to_bits() == (-1.0_f64).to_bits() => Err(error),
+        _ => Ok(value),
+    }
+}
+
+/// A tuple of Python's. (PyO3 panics where there is no memory for one.)
+pub(crate) fn tuple<'py>(
+    py: Python<'py>,
+    parts: &[&Bound<'py, PyAny>],
+) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: a new reference, or null with an exception set.
+    let packed = owned(py, unsafe { ffi::PyTuple_New(parts.len().cast_signed()) })?;
+    for (index, part) in (0..).zip(parts) {
+        // SAFETY: a tuple that nobody else has, a place in it, and a reference that it takes over.
+        unsafe { ffi::PyTuple_SetItem(packed.as_ptr(), index, Bound::clone(part).into_ptr()) };
+    }
+    Ok(packed)
+}
+
+/// A dict of Python's. (PyO3 panics where there is no memory for one.)
+pub(crate) fn dict(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    // SAFETY: a new reference, or null with an exception set.
+    Ok(owned(py, unsafe { ffi::PyDict_New() })?.cast_into()?)
+}
+
+/// Bytes of Python's. (PyO3 panics where there is no memory for them.)
+pub(crate) fn bytes<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    let (start, length) = (bytes.as_ptr().cast(), bytes.len().cast_signed());
+    // SAFETY: so many bytes.
+    owned(py, unsafe { ffi::PyBytes_FromStringAndSize(start, length) })
 }
 
 /// A text of Python's. (PyO3 panics where there is no memory for one.)
