@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tqdm import tqdm
 
 from mp_tqdm import mp_tqdm, trange
 from support.terminal import Terminal
@@ -219,3 +220,40 @@ def test_a_bar_in_a_cycle_through_what_it_keeps_is_collected() -> None:
     del bar, items
     gc.collect()
     assert [reference() for reference in gone] == [None] * len(gone)
+
+
+@pytest.mark.parametrize("kind", [mp_tqdm, tqdm])
+@pytest.mark.parametrize("disable", [False, True])
+def test_a_copy_in_this_process_has_what_the_bar_was_given(kind: Any, disable: bool) -> None:
+    items = [1, 2]
+    with kind(items, file=io.StringIO(), disable=disable) as bar:
+        bar.mine = {"a": 1}
+        twin = copy.copy(bar)
+        assert (twin.iterable, twin.mine) == (items, {"a": 1})
+        assert twin.iterable is items
+        assert list(twin) == items
+        if not disable:
+            assert twin.fp == bar.fp
+            assert (twin.miniters, twin.gui) == (bar.miniters, False)
+
+
+@pytest.mark.parametrize("kind", [mp_tqdm, tqdm])
+@pytest.mark.parametrize("copied", [copy.deepcopy, through_pickle])
+def test_a_bar_that_is_off_is_copied_with_copies(kind: Any, copied: Callable[[Any], Any]) -> None:
+    bar = kind([1, 2], disable=True)
+    bar.mine = [3]
+    bar.itself = bar
+    twin = copied(bar)
+    assert (twin.iterable, twin.mine) == ([1, 2], [3])
+    assert twin.mine is not bar.mine
+    assert list(twin) == [1, 2]
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, through_pickle])
+@pytest.mark.parametrize("disable", [False, True])
+def test_a_bar_over_what_cannot_be_copied_is(copied: Callable[[Any], Any], disable: bool) -> None:
+    with mp_tqdm((n for n in range(3)), disable=disable, total=3) as bar:
+        bar.mine = lambda: None
+        twin = copied(bar)
+        assert (twin.n, twin.total, twin.disable) == (0, 3, disable)
+        twin.close()

@@ -362,12 +362,23 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             if (kind, value, traceback) == (None, None, None):
                 raise
 
+    def __copy__(self) -> Self:
+        """Another handle of the bar: it counts, and closes nothing."""
+        from mp_tqdm import _copies
+
+        return _copies.shallow(self)  # type: ignore[no-any-return]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """As `copy.copy`; of a bar that is off the iterable and the attributes are copied, too."""
+        from mp_tqdm import _copies
+
+        return _copies.deep(self, memo)  # type: ignore[no-any-return]
+
     def __reduce__(self) -> Any:
         """A pickled bar adds to the same bar, from whatever process of the job."""
-        state = {"_desc": self.desc, "_look": self._look and dict(self._look), "leave": self.leave}
-        if self._native is None or self.disable:
-            return copy, (type(self), None, self.total, self.n, state)
-        return copy, (type(self), self._native.identity(), self.total, self.initial, state)
+        from mp_tqdm import _copies
+
+        return _copies.reduced(self)
 
 
 _core.own_methods(mp_tqdm)
@@ -379,25 +390,6 @@ if _said := [name for name in os.environ if name.startswith("TQDM_")]:
     from mp_tqdm import _defaults
 
     _defaults.read({name: os.environ[name] for name in _said}, mp_tqdm.__init__)
-
-
-def copy(
-    kind: type[mp_tqdm], identity: Any, total: Any, initial: Any, state: dict[str, Any]
-) -> mp_tqdm:
-    """A bar of another process, or another handle of this one's: it counts, and closes nothing."""
-    bar = kind.__new__(kind)
-    bar.iterable, bar._is_redirected = None, True
-    for name, value in state.items():
-        setattr(bar, name, value)
-    if identity is None:
-        bar.disable, bar._n, bar._total = True, initial, total
-        return bar
-    bar._native = native = _core.Bar.copy(identity, total, initial)
-    bar.disable = False
-    bar._start_t = bar._printed_t = bar._time()
-    bar._printed_n = initial
-    native.bind(bar)
-    return bar
 
 
 def trange(*args: Any, **kwargs: Any) -> mp_tqdm:

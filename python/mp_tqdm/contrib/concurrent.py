@@ -10,7 +10,8 @@ import functools
 import operator
 import os
 
-from mp_tqdm import _bar as bars
+from mp_tqdm import _copies
+from mp_tqdm._bar import mp_tqdm
 from mp_tqdm.auto import tqdm as tqdm_auto
 
 TYPE_CHECKING = False
@@ -99,7 +100,7 @@ def _chunk(lengths: list[int], workers: int | None) -> int:
 
 def _begin_worker(*identity: Any) -> None:
     global _bar  # noqa: PLW0603 - what an initializer leaves for the tasks
-    _bar = bars.copy(bars.mp_tqdm, *identity)
+    _bar = _copies.made(mp_tqdm, *identity)
 
 
 def _call_in_process(fn: Callable[..., Any], *items: Any) -> Any:
