@@ -40,6 +40,8 @@ def register(cls: Any, kwargs: dict[str, Any]) -> None:
                     fp_write=getattr(bar.fp, "write", sys.stderr.write),
                 )
 
+            func = _vectorised(func)
+
             def counted(*inner: Any, **more: Any) -> Any:
                 # pandas may call once more than there is, to see which of its ways it can take.
                 if not bar.total or bar.n < bar.total:
@@ -68,10 +70,23 @@ def register(cls: Any, kwargs: dict[str, Any]) -> None:
             setattr(kind, f"progress_{name}", with_bar(name))
 
 
+def _vectorised(func: Any) -> Any:
+    """What pandas takes in place of a builtin (`sum`), which it would not know behind a wrapper."""
+    try:
+        from pandas.core.common import is_builtin_func  # before pandas 3
+    except ImportError:
+        return func
+    try:
+        return is_builtin_func(func)
+    except TypeError:  # it cannot be hashed
+        return func
+
+
 def _total_of(data: Any, name: str, options: dict[str, Any]) -> Any:
     """How often a function will be called; `None` if pandas alone knows."""
-    if not hasattr(data, "shape"):
-        return getattr(data, "ngroups", None)
+    kind = type(data)  # a column may have any name
+    if not hasattr(kind, "shape"):
+        return data.ngroups if hasattr(kind, "ngroups") else None
     if name == "applymap" or data.ndim == 1:
         return data.size
     axis = {"index": 0, "columns": 1}.get(options.get("axis", 0), options.get("axis", 0))
