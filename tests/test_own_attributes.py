@@ -93,6 +93,25 @@ def test_the_methods_of_the_count_path_are_the_class_s_own() -> None:
     assert mp_tqdm.update.__objclass__ is mp_tqdm  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("kind", [mp_tqdm, tqdm])
+@pytest.mark.parametrize("name", ["unit", "colour", "ncols", "bar_format", "mininterval", "ascii"])
+def test_a_bar_that_is_off_takes_the_attributes_of_one_that_is_on(kind: Any, name: str) -> None:
+    bar = kind(range(3), disable=True)
+    assert not hasattr(bar, name)
+    setattr(bar, name, "x")
+    assert getattr(bar, name) == "x"
+    assert list(bar) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["delay", "mininterval", "smoothing", "miniters", "maxinterval"])
+def test_none_in_place_of_a_number_is_none(name: str) -> None:
+    with mp_tqdm(total=3) as bar:
+        setattr(bar, name, None)
+        assert getattr(bar, name) is None
+        bar.update()
+        bar.reset()
+
+
 class Mixin:
     """Attributes and a method of somebody else."""
 

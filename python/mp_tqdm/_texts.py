@@ -88,9 +88,11 @@ class Look:
             from mp_tqdm import _templates
 
             _templates.check_new(bar, value)
+        if bar._look is None:  # it is off
+            bar._look = {}
         bar._look[self._name] = value
         if is_drawn_elsewhere:
-            bar._native.set_looks(bar._look)
+            bar._show_look()
 
 
 class _Pairs(dict):  # type: ignore[type-arg]
@@ -199,10 +201,15 @@ class Texts(Numbers):
         if self._native is not None:
             self._native.set_postfix(value if value is None else text_of(value))
 
+    def _show_look(self) -> None:
+        """Tells the renderer how the line looks; `None` in place of a number is 0, as at first."""
+        numbers = ("delay", "mininterval", "smoothing")
+        self._native.set_looks({**self._look, **{name: self._look[name] or 0 for name in numbers}})
+
     def _show_again(self, pairs: dict[str, Any] | None) -> None:
         """Tells the renderer how the bar's next number looks, and what its postfix was."""
         native = self._native
-        native.set_looks(self._look)
+        self._show_look()
         if pairs is not None:
             self._put_postfix(pairs)
         elif self._postfix is not None:
