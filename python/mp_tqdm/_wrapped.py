@@ -16,7 +16,7 @@ def wrapattr(
 ) -> Iterator[Wrapped]:
     """See `mp_tqdm.wrapattr`."""
     if is_bytes:
-        kwargs = {"unit": "B", "unit_scale": True, "unit_divisor": 1024, **kwargs}
+        kwargs |= {"unit": "B", "unit_scale": True, "unit_divisor": 1024}
     with cls(**kwargs) as bar:
         yield Wrapped(stream, method, bar.update)
 
