@@ -154,7 +154,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         path = _path.call_path(_HERE, sys._getframe(1))[0] if key is None else _path.key_path(key)
         self.iterable = iterable
         self.leave = leave
-        self.disable = bool(disable)
+        self._disable = bool(disable)
         if disable:
             self._n, self._total = initial, total
             self._pos = free_position(self._instances) if self._instances else 0
@@ -243,7 +243,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
 
     def __iter__(self) -> Iterator[Any]:
         """Iterates; an item counts when the next one is asked for, or at the end."""
-        if self._native is None or self.disable:
+        if self._native is None or self._disable:
             return iter(self.iterable)
         if self._painter is not None or type(self).update is not UPDATE:
             from mp_tqdm import _sync
@@ -264,9 +264,9 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         Closing twice does nothing.
         """
         native = self._native
-        if native is None or self.disable:
+        if native is None or self._disable:
             return
-        self.disable = True
+        self._disable = True
         self._instances.discard(self)
         try:
             self._end_postfix()
@@ -279,6 +279,17 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             _redirect.end(self)
         if better is not None:
             self._suggest(better)
+
+    def _let_go(self) -> None:
+        """Ends a bar that nobody has any more, and that `close` left as it was since it is off."""
+        native = self._native
+        if native is None:
+            return
+        self._instances.discard(self)
+        try:
+            self._close_native(native)
+        finally:
+            _redirect.end(self)
 
     def _close_native(self, native: Any) -> Any:
         leave = self.leave if self.leave is None else bool(self.leave)
@@ -317,14 +328,14 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             total = self.total = None
         elif total is None:
             total = self.total
-        if native is None:
-            self._n, self._total = 0, total
+        if native is None or (self._disable and not native.closed):
+            self.n, self.total = 0, total
             return
         pairs = self._pairs()
         native.reset(total, 0, self.desc)
         native.bind(self)
         _redirect.begin(self, _streams.descriptor(getattr(self, "fp", None)))
-        self.disable = False
+        self._disable = False
         self._instances.add(self)
         self._start_t = self._printed_t = self._time()
         self._printed_n = 0

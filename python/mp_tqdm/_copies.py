@@ -48,13 +48,13 @@ def made(  # noqa: PLR0917 - pickled
     for name, value in state.items():
         setattr(bar, name, value)
     if identity is None:
-        bar.disable, bar._n, bar._total = True, initial, total
+        bar._disable, bar._n, bar._total = True, initial, total
         if belongings is not None:
             bar.iterable, attributes = pickle.loads(belongings)  # noqa: S301 - our own
             vars(bar).update(attributes)
         return bar
     bar._native = native = _core.Bar.copy(identity, total, initial)
-    bar.disable = False
+    bar._disable = False
     bar._start_t = bar._printed_t = bar._time()
     bar._printed_n = initial
     native.bind(bar)
@@ -96,7 +96,7 @@ def deep(bar: Any, memo: dict[int, Any]) -> Any:
 def _arguments(bar: Any) -> tuple[Any, ...]:
     """Those of `made`."""
     state = {"_desc": bar.desc, "_look": bar._look and dict(bar._look), "leave": bar.leave}
-    if bar._native is None or bar.disable:
+    if bar._native is None or bar._disable:
         return type(bar), None, bar.total, bar.n, state
     return type(bar), bar._native.identity(), bar.total, bar.initial, state
 

@@ -145,6 +145,7 @@ class Counting:
     """
 
     _desc: Any
+    _disable: Any
     _look: Any
     _n: Any
     _native: Any
@@ -153,7 +154,6 @@ class Counting:
     _postfix: Any
     _postfix_frame: int
     _total: Any
-    disable: Any
 
     def __del__(self) -> None:
         """Calls `close`, unless the bar is closed."""
@@ -315,6 +315,9 @@ class Bar:
     @property
     def closed(self) -> bool:
         """Whether this handle was closed."""
+
+    def switch_off(self, is_off: bool) -> None:
+        """Lets what `update` and iterators count go nowhere, until it is switched on again."""
 
     @property
     def draws(self) -> bool:

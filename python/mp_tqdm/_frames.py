@@ -79,7 +79,7 @@ class Frames(Texts):
         Returns:
             Whether it was, or will be, drawn; `None` of a bar that is closed or off.
         """
-        if self._native is None or self.disable:
+        if self._native is None or self._disable:
             return None
         self._flush_postfix()
         if self._painter is None:
@@ -98,7 +98,7 @@ class Frames(Texts):
 
     def clear(self, nolock: bool = False) -> None:
         """Wipes the line until the next frame."""
-        if self._native is None or self.disable:
+        if self._native is None or self._disable:
             return
         if self._painter is not None:
             from mp_tqdm import _sync
@@ -181,7 +181,7 @@ class Frames(Texts):
         """Items a second, as the line shows them; `None` where it shows the mean."""
         if self._painter is not None:
             return self._painter.rate()  # type: ignore[no-any-return]
-        last = None if self.disable and self.leave else self._native.last_text
+        last = None if self._disable and self.leave else self._native.last_text
         return None if last is None else last[3]
 
     def unpause(self) -> None:
@@ -189,7 +189,7 @@ class Frames(Texts):
 
         A line of several ranks has one clock: that of the process that draws.
         """
-        if self._native is None or self.disable:
+        if self._native is None or self._disable:
             return
         now = self._time()
         is_own = self._painter is not None
@@ -252,7 +252,7 @@ class Frames(Texts):
         }
         is_last = painter is not None and painter.is_ended
         figures |= self._native.line(is_last) or {}
-        if figures["rate"] is None and painter is None and not self.disable:
+        if figures["rate"] is None and painter is None and not self._disable:
             # The mean, as the line has it before the first sample and where others draw it.
             done, elapsed = figures["n"] - figures["initial"], figures["elapsed"]
             if done and elapsed:

@@ -39,6 +39,23 @@ class Numbers(_core.Counting):
         return self._native.n_own if self._native is not None else 0
 
     @property
+    def disable(self) -> bool:
+        """Whether the bar is off: since it ended, since it was made, or until this is unset.
+
+        Set it to switch an open bar off: `update` and iteration count nothing, and `close` leaves
+        it as it is. Its line ends with the last reference to it. What has ended stays off.
+        """
+        return bool(self._disable)
+
+    @disable.setter
+    def disable(self, is_off: Any) -> None:
+        native = self._native
+        if native is not None:
+            is_off = is_off or native.closed
+            native.switch_off(bool(is_off))
+        self._disable = bool(is_off)
+
+    @property
     def total(self) -> Any:
         """Expected number of items, `None` if unknown."""
         native = self._native

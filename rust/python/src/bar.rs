@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use mp_tqdm_counters::sync::{AtomicU64, Ordering};
+use mp_tqdm_counters::sync::{AtomicU32, AtomicU64, Ordering};
 use mp_tqdm_counters::{
     BY_WORKERS, BarEntry, BarId, BarView, Cell, CellKey, CellView, HotEntry, Identity, Joined,
     Opening, REPORTABLE, Role, Value,
@@ -63,6 +63,8 @@ pub(crate) struct BarCore {
     /// The cell of the segment that the entry points at; see `held.rs`. The entry is written under this
     /// lock.
     points_at: Mutex<Option<&'static Cell>>,
+    /// 1 while Python code has it switched off: each count is a cold one then, and goes nowhere.
+    off: AtomicU32,
     state: Mutex<State>,
     here: Mutex<Here>,
 }
@@ -140,6 +142,7 @@ impl BarCore {
             own: fresh_cell(),
             opened_in,
             points_at: Mutex::new(None),
+            off: AtomicU32::new(0),
             state: Mutex::new(state),
             here: Mutex::new(Here::new(process)),
         };
@@ -174,6 +177,7 @@ impl BarCore {
             own: fresh_cell(),
             opened_in: of.map(|cell| (cell, false)),
             points_at: Mutex::new(None),
+            off: AtomicU32::new(0),
             state: Mutex::new(State::new(total, initial)),
             here: Mutex::new(Here::new(process)),
         }))
@@ -371,6 +375,9 @@ fn fresh_cell() -> &'static Cell {
 /// A count that the hot path could not do: the first one, the first after a fork or after a frame, a
 /// float, a huge one. True if a frame was drawn since the last such call.
 pub(crate) fn count_cold(py: Python<'_>, core: &BarCore, n: Value) -> PyResult<bool> {
+    if core.is_off() {
+        return Ok(false);
+    }
     let Some(process) = attached(py)? else {
         return Ok(false);
     };

@@ -285,6 +285,11 @@ impl Bar {
         self.core().is_closed()
     }
 
+    /// Lets what `update` and iterators count go nowhere, until it is switched on again.
+    fn switch_off(&self, is_off: bool) {
+        self.core().switch_off(is_off);
+    }
+
     /// Whether this process draws the bar: the job's lines, or this one apart from them.
     #[getter]
     fn draws(&self, py: Python<'_>) -> PyResult<bool> {

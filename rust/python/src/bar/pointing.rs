@@ -15,7 +15,7 @@ impl BarCore {
         // One off where every count is to be a cold one.
         let seen = frames.wrapping_sub(u64::from(self.is_self_drawn));
         hot::warm(self.entry(), cell, &FRAMES, seen);
-        if cell.is_near_limit() {
+        if cell.is_near_limit() || self.is_off() {
             hot::set_aside(self.entry());
         }
     }
@@ -32,6 +32,18 @@ impl BarCore {
     pub(super) fn cool(&self) {
         let _entry_is_kept = lock(&self.points_at);
         hot::set_aside(self.entry());
+    }
+
+    /// Whether Python code has the handle switched off.
+    pub(crate) fn is_off(&self) -> bool {
+        self.off.load(Ordering::Relaxed) != 0
+    }
+
+    /// Switches the handle off, or on again. The next count is a cold one, which finds the cell where
+    /// it was, and asks.
+    pub(crate) fn switch_off(&self, is_off: bool) {
+        self.off.store(u32::from(is_off), Ordering::Relaxed);
+        self.cool();
     }
 
     /// Lets counts go to a cell of the segment.

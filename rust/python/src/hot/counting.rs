@@ -50,7 +50,7 @@ static MEMBERS: Members<{ KEPT + 2 }> = Members([
     kept(c"_pos", 5),
     kept(c"_n", 6),
     kept(c"_total", 7),
-    kept(c"disable", 8),
+    kept(c"_disable", 8),
     member(
         c"_postfix_frame",
         ffi::Py_T_ULONGLONG,
@@ -168,7 +168,12 @@ unsafe extern "C" fn counting_finalize(object: *mut ffi::PyObject) {
     swallow(|py, _| {
         // SAFETY: the object lives until it is finalized.
         let bar = unsafe { Bound::from_borrowed_ptr(py, object) };
-        call_last(&bar, "close")
+        call_last(&bar, "close")?;
+        // One that is off is not closed by that.
+        match counting.core().filter(|core| !core.is_closed()) {
+            Some(_) => call_last(&bar, "_let_go"),
+            None => Ok(()),
+        }
     });
 }
 
@@ -329,7 +334,7 @@ unsafe fn update_cold(
             return Ok(py.None());
         };
         let drawn = crate::bar::count_cold(py, &core, n)?;
-        if drawing == Drawing::Heard && core.is_self_drawn && !core.is_closed() {
+        if drawing == Drawing::Heard && core.is_self_drawn && !core.is_closed() && !core.is_off() {
             // SAFETY: as above, borrowed.
             let bar = unsafe { Bound::from_borrowed_ptr(py, slf) };
             return Ok(call_method(&bar, "_counted", &[to_python(py, n)?.bind(py)])?.unbind());
