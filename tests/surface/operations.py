@@ -1,4 +1,4 @@
-"""Programs over the whole surface of tqdm: what hypothesis draws, and how one step is done.
+"""Programs over the whole surface of tqdm: what hypothesis draws. `world.py` does the steps.
 
 A program is a list of steps, each a tuple: a name and arguments that are plain values, so that what
 failed can be read, and run again, from its text alone.
@@ -6,26 +6,12 @@ failed can be read, and run again, from its text alone.
 
 from __future__ import annotations
 
-import copy
 from collections import OrderedDict
 from typing import Any
 
 from hypothesis import strategies as st
 
-Step = tuple[Any, ...]
-
-ITERABLES = {
-    "none": lambda: None,
-    "range": lambda: range(4),
-    "list": lambda: ["a", "b", "c"],
-    "text": lambda: "xyz",
-    "generator": lambda: (n * n for n in range(3)),
-    "iterator": lambda: iter([1, 2]),
-    "dict": lambda: {"k": 1},
-    "empty": list,
-    "fails": lambda: (1 // (2 - n) for n in range(5)),
-    "no iterable": lambda: 5,
-}
+from surface.world import ITERABLES, Step
 
 totals = st.sampled_from([None, 0, 1, 3, 4, 10, 2.5, 12345, float("inf")])
 counts = st.sampled_from([0, 1, 2, 3, 7, -1, 2.5, 10, 1000, 12345, True])
@@ -75,7 +61,7 @@ ARGUMENTS: dict[str, st.SearchStrategy[Any]] = {
     "nrows": st.sampled_from([None, 2, 5, 20]),
     "colour": st.sampled_from([None, "green", "#00ff00", ""]),
     "delay": st.sampled_from([0, 0.0, 0.5]),
-    "gui": st.just(False),
+    "gui": st.sampled_from([False, False, True]),
     "nonsense": st.just(1),
 }
 RARE = {"nonsense", "gui", "disable", "delay", "nrows"}
@@ -88,6 +74,7 @@ GIVEN = {
     "mine": counts,
     "iterable": st.just((1, 2)),
     "dynamic_miniters": st.booleans(),
+    "disable": st.sampled_from([True, True, False, None]),
     # `None` reads as an empty text here, and a count with a fraction makes n a float.
     "desc": texts,
     "initial": st.sampled_from([0, 2, 5]),
@@ -100,7 +87,7 @@ GIVEN = {
         and name not in {"dynamic_ncols", "desc", "initial", "miniters"}
     },
 }
-READ = sorted({*GIVEN, "disable", "gui", "fp_is_file", "nonsense", "format_dict", "lock_args"})
+READ = sorted({*GIVEN, "gui", "fp_is_file", "nonsense", "format_dict", "lock_args"})
 
 # Steps that are only a name.
 OTHERS = [
@@ -118,10 +105,12 @@ OTHERS = [
     "order",
     "hash",
     "copy",
+    "deepcopy",
+    "pickle",
     "delete",
-    "write",
-    "outside",
+    "drop",
     "instances",
+    "lock",
     "user",
 ]
 OTHERS += ["with raise", "iter twice"]
@@ -157,7 +146,17 @@ def steps() -> st.SearchStrategy[Step]:
         _call("update"),
         _call("close"),
         _call("clear"),
+        _call("clear", st.booleans()),
         _call("refresh"),
+        _call("refresh", st.booleans(), st.sampled_from([None, ()])),
+        _call("moveto", st.sampled_from([0, 1, -1])),
+        _call("display", st.sampled_from([None, "", "message"]), st.sampled_from([None, 0, 1, 30])),
+        _call("sp", texts),
+        _call("format_num", counts),
+        _call("format_sizeof", counts, st.sampled_from(["", "B"]), st.sampled_from([1000, 1024])),
+        _call("format_interval", counts),
+        _call("__eq__", st.sampled_from([None, 5])),
+        _call("__lt__", st.sampled_from([None, 5])),
         _call("reset"),
         _call("reset", totals),
         _call("unpause"),
@@ -172,6 +171,15 @@ def steps() -> st.SearchStrategy[Step]:
             slots,
         ),
         st.tuples(st.just("contains"), slots, st.sampled_from([1, "a", 99])),
+        st.tuples(st.just("write"), texts, st.sampled_from(["\n", "", "end\n"]), st.booleans()),
+        st.tuples(st.just("outside"), st.booleans()),
+        st.tuples(st.just("printer"), st.lists(texts, max_size=3)),
+        st.tuples(
+            st.just("wrapattr"),
+            st.sampled_from(["read", "write", "seek", "nothing"]),
+            st.booleans(),
+            arguments(),
+        ),
         st.tuples(st.just("wait"), st.sampled_from([0.01, 0.2, 2.0])),
     )
 
@@ -182,150 +190,3 @@ def programs() -> st.SearchStrategy[list[Step]]:
     first = st.tuples(st.just("new"), st.just(0), st.sampled_from(sorted(ITERABLES)), arguments())
     begins = st.one_of(st.tuples(first), st.tuples(first, new)).map(list)
     return st.builds(lambda begin, rest: begin + rest, begins, st.lists(steps(), max_size=12))
-
-
-class World:
-    """What a program runs in: a class of bars, the file that they are drawn on, the bars.
-
-    Args:
-        kind: The class, tqdm's or this package's, or one derived from it.
-        file: Where bars are drawn.
-        wait: Lets time pass.
-    """
-
-    def __init__(self, kind: Any, file: Any, wait: Any) -> None:
-        self.kind = kind
-        self.file = file
-        self.wait = wait
-        self.bars: dict[int, Any] = {}
-        self.iterators: dict[int, Any] = {}
-
-    def do(self, step: Step) -> Any:
-        """Does one step; what it returns has no bar in it."""
-        name, *rest = step
-        if name == "wait":
-            return self.wait(*rest)
-        slot, *rest = rest
-        if name in {"new", "write", "outside", "instances"}:
-            return getattr(self, f"_{name}")(slot, *rest)
-        if slot not in self.bars:
-            return "no bar"
-        return getattr(self, "_" + name.replace(" ", "_"))(slot, self.bars[slot], *rest)
-
-    def end(self) -> None:
-        """Closes everything, in order."""
-        self.iterators.clear()
-        for slot in sorted(self.bars):
-            self.bars[slot].close()
-        self.bars.clear()
-
-    def _new(self, slot: int, iterable: str, given: dict[str, Any]) -> Any:
-        if slot in self.bars:
-            self._delete(slot, None)
-        bar = self.kind(ITERABLES[iterable](), file=self.file, **copy.deepcopy(given))
-        self.bars[slot] = bar
-        return bar.n
-
-    def _write(self, slot: int) -> Any:
-        return self.kind.write(f"text {slot}", file=self.file)
-
-    def _outside(self, _slot: int) -> None:
-        with self.kind.external_write_mode(file=self.file):
-            self.file.write("outside\n")
-
-    def _instances(self, _slot: int) -> int:
-        return len(self.kind._instances)
-
-    def _call(self, _slot: int, bar: Any, name: str, given: tuple[Any, ...]) -> Any:
-        return getattr(bar, name)(*copy.deepcopy(given))
-
-    def _keywords(self, _slot: int, bar: Any, given: dict[str, Any]) -> Any:
-        return bar.set_postfix(**given)
-
-    def _set(self, _slot: int, bar: Any, name: str, value: Any) -> None:
-        setattr(bar, name, copy.deepcopy(value))
-
-    def _get(self, _slot: int, bar: Any, name: str) -> Any:
-        if name == "disable":
-            return bool(bar.disable)
-        if name == "fp_is_file":
-            return bar.fp == self.file
-        return getattr(bar, name)
-
-    def _str(self, _slot: int, bar: Any) -> Any:
-        return str(bar), format(bar)
-
-    def _len(self, _slot: int, bar: Any) -> Any:
-        return len(bar)
-
-    def _bool(self, _slot: int, bar: Any) -> Any:
-        return bool(bar)
-
-    def _contains(self, _slot: int, bar: Any, item: Any) -> Any:
-        return item in bar
-
-    def _iter(self, slot: int, bar: Any) -> None:
-        self.iterators[slot] = iter(bar)
-
-    def _next(self, slot: int, bar: Any) -> Any:
-        if slot not in self.iterators:
-            self.iterators[slot] = iter(bar)
-        return next(self.iterators[slot], "end")
-
-    def _rest(self, slot: int, bar: Any) -> Any:
-        return list(self.iterators.pop(slot, None) or bar)
-
-    def _loop(self, _slot: int, bar: Any) -> Any:
-        done = []
-        for item in bar:
-            done.append(item)
-            if len(done) == 2:
-                self.wait(0.2)
-        return done
-
-    def _break(self, _slot: int, bar: Any) -> Any:
-        for item in bar:
-            return item
-        return None
-
-    def _raise(self, _slot: int, bar: Any) -> Any:
-        for _ in bar:
-            raise LookupError
-
-    def _iter_twice(self, _slot: int, bar: Any) -> Any:
-        one, two = iter(bar), iter(bar)
-        return next(one, "end"), next(two, "end"), one is two, iter(one) is one
-
-    def _with(self, _slot: int, bar: Any) -> Any:
-        with bar as entered:
-            return entered is bar
-
-    def _with_raise(self, _slot: int, bar: Any) -> Any:
-        with bar:
-            bar.update()
-            raise LookupError
-
-    def _reversed(self, _slot: int, bar: Any) -> Any:
-        return list(reversed(bar))
-
-    def _order(self, slot: int, bar: Any) -> Any:
-        other = self.bars.get(1 - slot, bar)
-        return bar < other, bar <= other, bar == other, bar != other, bar > other, bar >= other
-
-    def _hash(self, _slot: int, bar: Any) -> Any:
-        return hash(bar) == id(bar)
-
-    def _copy(self, _slot: int, bar: Any) -> Any:
-        twin = copy.copy(bar)
-        read = twin.n, twin.total, twin.desc, twin.leave, type(twin) is type(bar)
-        twin.disable = True  # tqdm's would close the line that both have
-        return read
-
-    def _user(self, _slot: int, bar: Any) -> Any:
-        bar.note, bar.other = {"a": 1}, 2
-        del bar.other
-        return bar.note, hasattr(bar, "other"), "note" in vars(bar)
-
-    def _delete(self, slot: int, _bar: Any) -> None:
-        self.iterators.pop(slot, None)
-        self.bars.pop(slot).close()

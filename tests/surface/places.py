@@ -29,12 +29,13 @@ if __name__ == "__main__":
 from mp_tqdm import mp_tqdm
 from support.screen import Screen
 from surface.compare import Outcome, difference, end, outcome
-from surface.operations import World, programs
+from surface.operations import programs
+from surface.world import World
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from surface.operations import Step
+    from surface.world import Step
 
 ROWS, COLUMNS = 60, 120
 # What is of time, or of the screen, that the renderer asks at each frame.
@@ -42,6 +43,8 @@ TIMED = {"last_print_n", "last_print_t", "start_t", "miniters", "format_dict"}
 TIMED |= {"ncols", "nrows", "pos"}
 # The words of programs whose lines are not compared.
 NOT_SHOWN = ("rate", "eta", "elapsed", "leave", "delay", "'write'", "'outside'", "nrows", "pos")
+# What moves the cursor, or writes past the renderer; a bar whose frames come when time says so.
+NOT_SHOWN += ("'moveto'", "'display'", "'sp'", "'printer'", "'wrapattr'", "'disable', True)")
 TIMES = re.compile(r"\[\d\d:\d\d(?:<[^,]*)?,[^,\]]*")
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 BAR = re.compile(r"\|[^|]*\|")
@@ -110,7 +113,7 @@ def untimed(step: Step, what: Outcome) -> Outcome:
     """What came of a step, without what depends on time."""
     for bar in what.bars.values():
         bar.pop("pos", None)  # the renderer places its lines by itself
-    if step[0] == "call" and step[2] == "update":
+    if step[0] == "call" and step[2] in {"update", "display"}:
         return what._replace(value=None)
     if step[0] == "get" and step[2] in TIMED:
         return what._replace(value=None)
