@@ -45,7 +45,7 @@ TIMED |= {"ncols", "nrows", "pos"}
 NOT_SHOWN = ("rate", "eta", "elapsed", "leave", "delay", "'write'", "'outside'", "nrows", "pos")
 # What moves the cursor, or writes past the renderer; a bar whose frames come when time says so.
 NOT_SHOWN += ("'moveto'", "'display'", "'sp'", "'printer'", "'wrapattr'", "'disable', True)")
-TIMES = re.compile(r"\[\d\d:\d\d(?:<[^,]*)?,[^,\]]*")
+TIMES = re.compile(r"\[(?:\d+:)?\d\d:\d\d(?:<[^,]*)?,[^,\]]*")
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 BAR = re.compile(r"\|[^|]*\|")
 
