@@ -338,11 +338,27 @@ def test_a_narrow_window_shows_a_line_that_fits(program: Program) -> None:
                 input()
             """)
         )
-        terminal.wait_for(lambda screen: "a desc" in screen.text())
-        assert "…:  30%|" in terminal.text()
+        terminal.wait_for(lambda screen: re.search(r"a desc.*…:  30%\|", screen.text()))
         assert len([line for line in terminal.lines() if line]) == 1
         terminal.resize(10, 100)
         terminal.wait_for(lambda screen: "| 3/10 [" in screen.text())
         assert len([line for line in terminal.lines() if line]) == 1, terminal.text()
         terminal.press(b"\n")
         assert terminal.wait() == 0
+
+
+def test_the_first_bar_of_a_program_is_drawn_before_its_constructor_returns(
+    terminal: Terminal, program: Program
+) -> None:
+    source = """
+    import os
+    from mp_tqdm import mp_tqdm
+    bar = mp_tqdm(total=10, desc="first")
+    os.write(2, b"MARK")
+    bar.close()
+    """
+    terminal.start(program(source))
+    assert terminal.wait() == 0, terminal.text()
+    before, mark, _ = terminal.output().partition(b"MARK")
+    assert mark
+    assert b"first:   0%" in before

@@ -67,6 +67,8 @@ pub struct Home {
     /// What was lost in a leftover of this name that this process replaced. Of all that attach, one
     /// is told.
     pub dropped: Lost,
+    /// Whether this process made the segment.
+    made: bool,
     locks: Option<Locks>,
 }
 
@@ -82,6 +84,17 @@ impl Home {
     /// [`Error::RankTaken`] if another process counts as this rank: then this one is no part of the
     /// job. [`Error::System`] if there is not even private memory.
     pub fn attach(application: &Application) -> Result<Self, Error> {
+        let home = Self::attach_unswept(application)?;
+        home.sweep();
+        Ok(home)
+    }
+
+    /// As [`Home::attach`], for one that calls [`Home::sweep`] as soon as it has the time.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn attach_unswept(application: &Application) -> Result<Self, Error> {
         let mut refused = Vec::new();
         for directory in &application.directories {
             match Self::attach_in(directory, application) {
@@ -110,10 +123,16 @@ impl Home {
         };
         let opened = file::open_or_create(directory, application.job, leftover)?;
         let path = directory.join(file::name_of(application.job));
-        if opened.created {
-            sweep::sweep(directory, &opened.locks);
-        }
         Self::settle(opened, Rung::File(path), application)
+    }
+
+    /// Removes what other jobs left where this process made its segment; one thread at a time.
+    pub fn sweep(&self) {
+        if let (true, Rung::File(path), Some(locks)) = (self.made, &self.rung, &self.locks)
+            && let Some(directory) = path.parent()
+        {
+            sweep::sweep(directory, locks);
+        }
     }
 
     /// Attaches a fork child to the segment that it inherited, through the inherited mapping and
@@ -150,7 +169,7 @@ impl Home {
             locks,
             was_left,
             dropped,
-            ..
+            created,
         } = opened;
         if application.role == Role::Rank {
             locks.take_rank(application.rank)?;
@@ -167,6 +186,7 @@ impl Home {
         Ok(Self {
             was_left,
             dropped,
+            made: created,
             ..home
         })
     }
@@ -212,6 +232,7 @@ impl Home {
             refused: Vec::new(),
             was_left: false,
             dropped: Lost::NONE,
+            made: false,
             locks,
         }
     }

@@ -21,7 +21,7 @@ use crate::locks::lock;
 use crate::number::{to_python, total_of, value_of};
 use crate::opening::{Spec, open};
 use crate::outputs::Stream;
-use crate::process::{Process, attached, now_ns};
+use crate::process::{Process, attached, attached_unswept, now_ns};
 use crate::receipt::{Share, shares};
 use crate::shown;
 use crate::traits::{APART, DESC_SET, SELF_DRAWN, traits_of};
@@ -53,7 +53,11 @@ struct Last {
 }
 
 fn process(py: Python<'_>) -> PyResult<&'static Process> {
-    attached(py)?.ok_or_else(|| PyMemoryError::new_err("mp_tqdm: no memory for counters"))
+    attached(py)?.ok_or_else(no_memory)
+}
+
+fn no_memory() -> PyErr {
+    PyMemoryError::new_err("mp_tqdm: no memory for counters")
 }
 
 impl Bar {
@@ -147,7 +151,7 @@ impl Bar {
         own_file: bool,
         own_line: bool,
     ) -> PyResult<Self> {
-        let process = process(py)?;
+        let process = attached_unswept(py)?.ok_or_else(no_memory)?;
         end_lines_of_gone(py, process);
         let mut traits = traits_of(reduce_of(reduce)?, leave_of(leave));
         let is_worker = process.home.role == Role::Worker;
@@ -179,7 +183,9 @@ impl Bar {
             stream,
             own_line,
         };
-        let core = open(process, &spec, total, initial, &desc.0, None)?;
+        let core = open(process, &spec, total, initial, &desc.0, None);
+        process.sweep();
+        let core = core?;
         Ok(Self {
             core: Mutex::new(core),
             spec: Some(spec),

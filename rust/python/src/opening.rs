@@ -73,6 +73,9 @@ pub(crate) fn open(
                 }
             }
         }
+        if spec.stream.is_some_and(|(_, is_terminal, _)| is_terminal) {
+            process.stage.show_first(process);
+        }
         process.stage.attend(process);
     }
     Ok(core)

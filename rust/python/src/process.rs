@@ -40,6 +40,8 @@ pub(crate) struct Process {
     has_lost: AtomicU32,
     /// 1 once a bar that reports could have reached was off.
     has_off_bar: AtomicU32,
+    /// 1 once what other jobs left was removed.
+    has_swept: AtomicU32,
 }
 
 /// The job's ranks, as the launcher tells them.
@@ -108,6 +110,14 @@ impl Process {
         let output = self.home.tables.header.output.load(Ordering::Relaxed);
         let (word, device) = word_of(stream);
         self.home.role == Role::Worker && word != output && !draws_on(device)
+    }
+
+    /// Removes what other jobs left, if this process is the one to do it and has not.
+    pub(crate) fn sweep(&self) {
+        let is_done = &self.has_swept;
+        if is_done.load(Ordering::Relaxed) == 0 && is_done.swap(1, Ordering::Relaxed) == 0 {
+            self.home.sweep();
+        }
     }
 
     /// Whether the root or a rank draws, or comes back to it: it would have ended its ownership.
@@ -183,12 +193,21 @@ impl Process {
 ///
 /// An interrupt that came meanwhile; the next call goes on.
 pub(crate) fn attached(py: Python<'_>) -> PyResult<Option<&'static Process>> {
+    let process = attached_unswept(py)?;
+    if let Some(process) = process {
+        process.sweep();
+    }
+    Ok(process)
+}
+
+/// As [`attached`], for what has to be seen at once: the caller sweeps behind it.
+pub(crate) fn attached_unswept(py: Python<'_>) -> PyResult<Option<&'static Process>> {
     if let Some(process) = hot::process()
         && !joining::is_under_way()
     {
         return Ok(Some(process));
     }
-    match join(py, false) {
+    match join_unswept(py, false) {
         Err(error) if !is_own(py, &error) => return Err(error),
         Err(error) => hot::ignore(py, error),
         Ok(()) => {}
@@ -210,7 +229,12 @@ pub(crate) fn attached(py: Python<'_>) -> PyResult<Option<&'static Process>> {
             node: 0,
             nodes: 1,
         };
-        Some(settle(Home::attach(&alone).ok()?, world, None, PLAIN))
+        Some(settle(
+            Home::attach_unswept(&alone).ok()?,
+            world,
+            None,
+            PLAIN,
+        ))
     }))
 }
 
@@ -233,6 +257,14 @@ fn note_output(home: &Home, stream: Option<Stream>) -> bool {
 #[pyfunction]
 #[pyo3(signature = (*, follows_workers=false))]
 pub(crate) fn join(py: Python<'_>, follows_workers: bool) -> PyResult<()> {
+    join_unswept(py, follows_workers)?;
+    if let Some(process) = hot::process() {
+        process.sweep();
+    }
+    Ok(())
+}
+
+fn join_unswept(py: Python<'_>, follows_workers: bool) -> PyResult<()> {
     // This comes before the turn and the warnings behind it: both may run the program's own code.
     let job = hot::import(py, c"mp_tqdm._job")?;
     let follows_workers = PyBool::new(py, follows_workers).to_owned().into_any();
@@ -266,6 +298,7 @@ fn settle(home: Home, world: World, stream: Option<Stream>, manner: Manner) -> &
         is_on_output,
         has_lost: AtomicU32::new(0),
         has_off_bar: AtomicU32::new(0),
+        has_swept: AtomicU32::new(0),
     }));
     process
         .home
@@ -378,7 +411,7 @@ pub(crate) fn attach(
     let forked_from = hot::process_at(&LAST).filter(|_| inherit);
     let home = match forked_from.map(|from| from.home.attach_inherited(&application)) {
         Some(Ok(home)) => Ok(home),
-        _ => Home::attach(&application),
+        _ => Home::attach_unswept(&application),
     };
     let home = match home {
         // It went on in what workers left, as a worker does; it draws and cleans up as their parent.

@@ -67,13 +67,29 @@ impl Stage {
         try_lock(&self.shared)
     }
 
+    /// Whether there is something for a thread to do here.
+    fn is_wanted(&self, process: &Process) -> bool {
+        let shared = self.shared();
+        shared.has_outputs() && (process.may_draw() || shared.draws_apart())
+    }
+
+    /// Draws a bar that was just opened on a terminal, in the calling thread, if that of the renderer
+    /// is not there yet: it has to be made, and on a busy machine it waits for the processor.
+    pub(crate) fn show_first(&self, process: &'static Process) {
+        let is_there = self.driver.try_lock().map_or(true, |driver| {
+            driver.as_ref().is_some_and(Driver::is_running)
+        });
+        if !is_there
+            && self.is_wanted(process)
+            && let Some(mut shared) = self.try_shared()
+        {
+            self.look(process, &mut shared, monotonic().as_secs_f64());
+        }
+    }
+
     /// Makes sure that the thread runs and will soon look at the bars.
     pub(crate) fn attend(&self, process: &'static Process) {
-        let is_wanted = {
-            let shared = self.shared();
-            shared.has_outputs() && (process.may_draw() || shared.draws_apart())
-        };
-        if self.forks.load(Ordering::SeqCst) > 0 || !is_wanted {
+        if self.forks.load(Ordering::SeqCst) > 0 || !self.is_wanted(process) {
             return;
         }
         let mut driver = lock(&self.driver);
