@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from mp_tqdm import _env
+from mp_tqdm._forks import digest
 from mp_tqdm._identity import Place, Process, Published
-from mp_tqdm._published import digest, read_published
+from mp_tqdm._published import read_published
 from support.identities import child, facts, identity, parent_process, published, told
 from support.launches import ALL, LIGHTNING, LIGHTNING_JOB, SECOND, TORCHRUN, TORCHRUN_JOB
 

@@ -3,8 +3,8 @@
 import pytest
 
 from mp_tqdm import _env
+from mp_tqdm._forks import digest
 from mp_tqdm._identity import Identity, Place, Process
-from mp_tqdm._published import digest
 from support.identities import KEY, Environ, child, facts, identity, parent_process
 from support.launches import (
     ALL,

@@ -11,9 +11,9 @@ Program = Callable[..., list[str]]
 # A bar opens at the given step of the last one's end, as it may in a signal handler.
 OPEN_AT_STEP = """
     import sys
-    from mp_tqdm import _redirect, mp_tqdm
+    from mp_tqdm import _streams, mp_tqdm
 
-    codes = {_redirect.end.__code__, _redirect._give_back.__code__}
+    codes = {_streams.restore_after.__code__, _streams._give_back.__code__}
 
     def bare_after(step):
         opened, left = [], step
@@ -32,10 +32,10 @@ OPEN_AT_STEP = """
         bar.close()
         sys.settrace(None)
         streams = [sys.stdout, sys.stderr] if opened else []
-        bare = [stream for stream in streams if not _redirect.is_ours(stream)]
+        bare = [stream for stream in streams if not _streams.is_redirected(stream)]
         for bar in opened:
             bar.close()
-        assert not any(map(_redirect.is_ours, (sys.stdout, sys.stderr)))
+        assert not any(map(_streams.is_redirected, (sys.stdout, sys.stderr)))
         return len(bare) if opened else None
 
     step, found = 1, []

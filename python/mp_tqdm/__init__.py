@@ -6,8 +6,6 @@
 pools) counts into shared memory, and one process draws one line for all of them.
 """
 
-from __future__ import annotations
-
 import atexit
 import os
 
@@ -50,7 +48,7 @@ __all__ = [
 tqdm = mp_tqdm
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """The names of warnings and errors: few programs need them."""
     if name in __all__:
         from mp_tqdm import _errors

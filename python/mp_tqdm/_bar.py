@@ -4,14 +4,13 @@
 # those without a meaning here too (ARG002).
 # ruff: noqa: SLF001
 
-from __future__ import annotations
-
 import os
 import sys
 
-from mp_tqdm import _arguments, _core, _forks, _path, _redirect, _streams
+from mp_tqdm import _core, _forks, _stack, _streams
 from mp_tqdm._frames import Frames
-from mp_tqdm._together import Collection, Together, free_position
+from mp_tqdm._texts import check, total_of
+from mp_tqdm._together import Together, free_position
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class _NotGiven:
 NOT_GIVEN = _NotGiven()
 
 
-class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users change their import to
+class mp_tqdm(Frames, Together):  # noqa: N801 - the name that users change their import to
     """Iterates over `iterable`, or counts `update` calls, and shows the progress of the whole job.
 
     A drop-in for `tqdm`: every parameter has tqdm's meaning and default. Counting costs one store
@@ -106,15 +105,15 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         "miniters",
     )
     # Whether `report_progress` may find it: not where a library made it.
-    _is_reportable: ClassVar[bool] = True
+    _is_reportable: "ClassVar[bool]" = True
 
     def __init__(  # noqa: PLR0917 - tqdm's own
         self,
-        iterable: Iterable[Any] | None = None,
+        iterable: "Iterable[Any] | None" = None,
         desc: str | None = None,
         total: float | None = None,
         leave: bool | None = True,
-        file: TextIO | None = None,
+        file: "TextIO | None" = None,
         ncols: int | None = None,
         mininterval: float = _core.MININTERVAL,
         maxinterval: float = 10.0,
@@ -128,10 +127,10 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         bar_format: str | None = None,
         initial: float = 0,
         position: int | None = None,
-        postfix: Mapping[str, Any] | Any = None,
+        postfix: "Mapping[str, Any] | Any" = None,
         unit_divisor: float = 1000,
         write_bytes: bool = False,
-        lock_args: tuple[Any, ...] | None = None,
+        lock_args: "tuple[Any, ...] | None" = None,
         nrows: int | None = None,
         colour: str | None = None,
         delay: float = 0.0,
@@ -140,18 +139,18 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         reduce: str = "auto",
         key: str | None = None,
         redirect: bool = True,
-        **kwargs: Any,
+        **kwargs: "Any",
     ) -> None:
         if kwargs:
             from mp_tqdm import _errors
 
             _errors.refuse_unknown(kwargs, PARAMETERS, file)
-        total = _arguments.total_of(total, iterable)
+        total = total_of(total, iterable)
         if file is None:
             file = sys.stderr
         if disable is None:
             disable = NOT_GIVEN if _streams.is_terminal(file) else True  # type: ignore[assignment]
-        path = _path.call_path(_HERE, sys._getframe(1))[0] if key is None else _path.key_path(key)
+        path = _stack.call_path(_HERE, sys._getframe(1))[0] if key is None else _stack.key_path(key)
         self.iterable = iterable
         self.leave = leave
         self._disable = bool(disable)
@@ -161,7 +160,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             _core.note_pass(path, iterable is None)
             return
         mininterval, maxinterval, smoothing = mininterval or 0.0, maxinterval or 0, smoothing or 0
-        _arguments.check(
+        check(
             total,
             initial,
             mininterval,
@@ -229,7 +228,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         )
         native.bind(self)
         self._is_redirected = redirect
-        _redirect.begin(self, descriptor)
+        _streams.redirect_for(self, descriptor)
         instances.add(self)
         if postfix:
             self._start_postfix(postfix)
@@ -241,7 +240,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
 
     # --- the life of a bar -----------------------------------------------------------------------
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> "Iterator[Any]":
         """Iterates; an item counts when the next one is asked for, or at the end."""
         if self._native is None or self._disable:
             return iter(self.iterable)
@@ -251,7 +250,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             return _sync.iterate(self, self.iterable)
         return _core.iterate(self, self.iterable)
 
-    def _counted(self, n: Any) -> bool | None:
+    def _counted(self, n: "Any") -> bool | None:
         """After an `update` of a bar that Python code draws: draws if it is time."""
         from mp_tqdm import _sync
 
@@ -276,9 +275,11 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
                 _sync.end(self)
         finally:  # also where an interrupt came meanwhile
             better = self._close_native(native)
-            _redirect.end(self)
-        if better is not None:
-            self._suggest(better)
+            _streams.restore_after(self)
+        if better is not None and sys.meta_path is not None:  # while imports work
+            from mp_tqdm import _errors
+
+            _errors.suggest(self, better)
 
     def _let_go(self) -> None:
         """Ends a bar that nobody has any more, and that `close` left as it was since it is off."""
@@ -289,9 +290,9 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         try:
             self._close_native(native)
         finally:
-            _redirect.end(self)
+            _streams.restore_after(self)
 
-    def _close_native(self, native: Any) -> Any:
+    def _close_native(self, native: "Any") -> "Any":
         leave = self.leave if self.leave is None else bool(self.leave)
         if "tqdm.std" not in sys.modules:
             return native.close(leave)
@@ -299,27 +300,6 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
 
         with _stock.pause(None if leave is False else getattr(self, "fp", None)):
             return native.close(leave)
-
-    def _suggest(self, reduction: str) -> None:
-        """Says that the line ended far from its total, and how it would have met it."""
-        if sys.meta_path is None:
-            return  # the interpreter ends, and imports nothing any more
-        import warnings
-
-        if reduction == "nothing":
-            from mp_tqdm import _lost
-
-            _lost.name_below(self)
-            return
-        from mp_tqdm._errors import TqdmWarning
-
-        warnings.warn(
-            f"the bar {self.desc.rstrip(': ') or 'without desc'!r} ended far from its total "
-            f"{self.total}; combined with reduce={reduction!r} it would have met it. Pass that, or "
-            "the total that this line counts towards.",
-            TqdmWarning,
-            stacklevel=3,
-        )
 
     def reset(self, total: float | None = None) -> None:
         """Starts again from 0, as a new line; with another `total` if one is given."""
@@ -334,7 +314,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         pairs = self._pairs()
         native.reset(total, 0, self.desc)
         native.bind(self)
-        _redirect.begin(self, _streams.descriptor(getattr(self, "fp", None)))
+        _streams.redirect_for(self, _streams.descriptor(getattr(self, "fp", None)))
         self._disable = False
         self._instances.add(self)
         self._start_t = self._printed_t = self._time()
@@ -345,7 +325,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
         else:
             self._show_again(pairs)
 
-    def receipt(self) -> dict[str, Any]:
+    def receipt(self) -> "dict[str, Any]":
         """What the whole job did in this bar, so far or until it was closed here.
 
         Returns:
@@ -359,7 +339,7 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
 
         return _receipt.of(self)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Self":
         """The bar itself."""
         return self
 
@@ -373,19 +353,19 @@ class mp_tqdm(Frames, Together, Collection):  # noqa: N801 - the name that users
             if (kind, value, traceback) == (None, None, None):
                 raise
 
-    def __copy__(self) -> Self:
+    def __copy__(self) -> "Self":
         """Another handle of the bar: it counts, and closes nothing."""
         from mp_tqdm import _copies
 
         return _copies.shallow(self)  # type: ignore[no-any-return]
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+    def __deepcopy__(self, memo: "dict[int, Any]") -> "Self":
         """As `copy.copy`; of a bar that is off the iterable and the attributes are copied, too."""
         from mp_tqdm import _copies
 
         return _copies.deep(self, memo)  # type: ignore[no-any-return]
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> "Any":
         """A pickled bar adds to the same bar, from whatever process of the job."""
         from mp_tqdm import _copies
 
@@ -403,6 +383,6 @@ if _said := [name for name in os.environ if name.startswith("TQDM_")]:
     _defaults.read({name: os.environ[name] for name in _said}, mp_tqdm.__init__)
 
 
-def trange(*args: Any, **kwargs: Any) -> mp_tqdm:
+def trange(*args: "Any", **kwargs: "Any") -> "mp_tqdm":
     """`mp_tqdm(range(*args), **kwargs)`."""
     return mp_tqdm(range(*args), **kwargs)

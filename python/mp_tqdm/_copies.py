@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import pickle
 
-from mp_tqdm import _core, _raised
+from mp_tqdm import _core, _stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def deep(bar: Any, memo: dict[int, Any]) -> Any:
             twin.iterable = copy.deepcopy(bar.iterable, memo)
             vars(twin).update(copy.deepcopy(vars(bar), memo))
         except Exception as error:  # noqa: BLE001 - a bar that is on would have been copied
-            _raised.pass_on(error)
+            _stack.pass_on(error)
     return twin
 
 
@@ -112,7 +112,7 @@ def _pickled(bar: Any) -> bytes | None:
     try:
         return pickle.dumps((bar.iterable, vars(bar)))
     except Exception as error:  # noqa: BLE001 - whatever the objects' own code raises
-        _raised.pass_on(error)
+        _stack.pass_on(error)
         return None
     finally:
         _under_way.discard(id(bar))

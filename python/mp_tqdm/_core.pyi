@@ -50,6 +50,7 @@ __all__ = [
     "format_num",
     "format_sizeof",
     "harmless",
+    "hash64",
     "hold",
     "inherited",
     "is_attached",
@@ -62,6 +63,7 @@ __all__ = [
     "note_said",
     "observe",
     "own_methods",
+    "own_start",
     "report_progress",
     "resume_behind_fork",
     "stop_drawing",
@@ -470,6 +472,15 @@ def inherited() -> tuple[int, int, int, int] | None:
     """Slot, incarnation, rank and job of the process that this one was forked from.
 
     `None` if there is none, or once this process is attached itself.
+    """
+
+def hash64(text: str) -> int:
+    """64 bits of a text, the same in every process. It does not keep a secret."""
+
+def own_start() -> tuple[int, str]:
+    """When this process started, in clock ticks since boot, and the number of its pid namespace.
+
+    0 and the empty string where `/proc` does not tell.
     """
 
 def note_said(text_hash: int) -> bool:

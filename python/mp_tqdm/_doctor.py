@@ -7,11 +7,11 @@ import sys
 import time
 
 from mp_tqdm import _core, _doctor_facts, _doctor_findings, _doctor_jobs, _doctor_page, _job
+from mp_tqdm._identity import Identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mp_tqdm._doctor_facts import Facts, RankFacts
-    from mp_tqdm._identity import Identity
 
 _POLL_S = 0.01
 
@@ -69,7 +69,8 @@ def _attach() -> tuple[Identity, str]:
             _core.join()
     except RuntimeError as error:
         return _job.who(), str(error)
-    return _job._identity or _job.who(), ""  # noqa: SLF001 - our own
+    known = _job._identity  # noqa: SLF001 - our own
+    return (known if isinstance(known, Identity) else _job.who()), ""
 
 
 def _wait_for_ranks(identity: Identity, patience_s: float) -> list[RankFacts]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mp_tqdm import _core, _job, _raised
+from mp_tqdm import _core, _job, _stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def running(environ: Mapping[str, str]) -> list[JobFacts]:
         try:
             names = sorted(os.listdir(directory))
         except OSError as error:
-            _raised.pass_on(error)
+            _stack.pass_on(error)
             continue
         # What is being made has another name until it is whole.
         whole = (name for name in names if len(name) == len(prefix) + _DIGITS)
@@ -123,7 +123,7 @@ def _file_of(path: str) -> list[str]:
     try:
         status = os.stat(path)
     except OSError as error:
-        _raised.pass_on(error)
+        _stack.pass_on(error)
         return []
     device = status.st_dev
     return [f"{os.major(device):02x}:{os.minor(device):02x}", str(status.st_ino)]
@@ -143,7 +143,7 @@ def _shown(pid: int, mapped: list[str]) -> tuple[str, str]:
         with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
             arguments = file.read().rstrip("\0").split("\0")
     except (OSError, IndexError) as error:
-        _raised.pass_on(error)
+        _stack.pass_on(error)
         return "", ""
     state = {"T": "stopped", "t": "traced", "Z": "zombie", "D": "waiting"}.get(letter, "running")
     return state, _program(arguments)

@@ -30,12 +30,10 @@ Launchers name a rank by environment variables, which everything below the rank 
 from __future__ import annotations
 
 from mp_tqdm._facts import read_facts
-from mp_tqdm._identity import Identity, Place, at, launcher_fingerprint, names_a_rank
+from mp_tqdm._forks import SESSION_VARIABLE, digest, launcher_fingerprint, names_a_rank, publish
+from mp_tqdm._identity import Identity, Place, at
 from mp_tqdm._published import (
-    SESSION_VARIABLE,
-    digest,
     makers_above,
-    publish,
     read_above,
     read_published,
     read_session,
@@ -45,7 +43,8 @@ from mp_tqdm._published import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from mp_tqdm._identity import Facts, Published, Role
+    from mp_tqdm._forks import Role
+    from mp_tqdm._identity import Facts, Published
     from mp_tqdm._launchers import Launch
 
 __all__ = [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from mp_tqdm import _raised
+from mp_tqdm import _stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def number(name: str, value: Any, *, least: float | None = None, optional: bool 
     try:
         as_float = float(value)
     except (TypeError, ValueError, OverflowError) as error:
-        _raised.pass_on(error)
+        _stack.pass_on(error)
         as_float = None
     if as_float is None or isinstance(value, (str, bytes)):
         kinds = "a number or None" if optional else "a number"
@@ -141,3 +141,21 @@ def warn_of_colour(colour: Any) -> None:
             TqdmWarning,
             stacklevel=5,
         )
+
+
+def suggest(bar: Any, reduction: str) -> None:
+    """Says that a line ended far from its total, and how it would have met it."""
+    import warnings
+
+    if reduction == "nothing":
+        from mp_tqdm import _lost
+
+        _lost.name_below(bar)
+        return
+    warnings.warn(
+        f"the bar {bar.desc.rstrip(': ') or 'without desc'!r} ended far from its total "
+        f"{bar.total}; combined with reduce={reduction!r} it would have met it. Pass that, or "
+        "the total that this line counts towards.",
+        TqdmWarning,
+        stacklevel=3,
+    )

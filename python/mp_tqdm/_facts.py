@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _forks, _proc, _raised
-from mp_tqdm._identity import Facts, launcher_fingerprint
+from mp_tqdm import _forks, _proc, _stack
+from mp_tqdm._forks import launcher_fingerprint
+from mp_tqdm._identity import Facts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from mp_tqdm._identity import Fingerprint, Published
+    from mp_tqdm._forks import Fingerprint
+    from mp_tqdm._identity import Published
 
 
 def read_facts() -> Facts:
     """The facts of this process, by at most ten small reads of `/proc`, ancestors apart."""
     pid = os.getpid()
     if not _forks.is_known():
-        _forks.note_fork()
-        _last_fork.note_late()
+        _forks.note_fork(is_late=True)
     ppid, start, _ = _proc.status(pid)
     packages = _forks.packages()
     lineage = _lineage(start)
@@ -55,30 +56,6 @@ def _joined(pid: int, start: int) -> Published | None:
     from mp_tqdm import _seen  # asked for by few
 
     return _seen.joined(pid, start)
-
-
-class _LastFork:
-    """The launcher's variables at the fork that made this process, if somebody looked."""
-
-    __slots__ = ("fingerprint", "was_seen")
-
-    def __init__(self) -> None:
-        self.fingerprint: Fingerprint | None = None
-        self.was_seen = False
-
-    def note(self) -> None:
-        """Called in the child, before anything else goes on there."""
-        self.fingerprint = launcher_fingerprint(os.environ)
-        self.was_seen = True
-
-    def note_late(self) -> None:
-        """Called in the child when it may have changed its variables already."""
-        self.fingerprint = None
-        self.was_seen = True
-
-
-_last_fork = _LastFork()
-os.register_at_fork(after_in_child=_last_fork.note)
 
 
 def _generations(lineage: tuple[tuple[int, int], ...]) -> int:
@@ -128,7 +105,7 @@ def _torch_group() -> tuple[int, int] | None:
     try:
         return distributed.get_rank(), distributed.get_world_size()
     except (AttributeError, RuntimeError, ValueError) as error:  # destroyed meanwhile
-        _raised.pass_on(error)
+        _stack.pass_on(error)
         return None
 
 
@@ -138,7 +115,7 @@ def _started_with(pid: int) -> Fingerprint | None:
     `/proc` keeps the environment of the start, which `os.environ` does not change (but setproctitle
     writes over it).
     """
-    if _last_fork.was_seen:
-        return _last_fork.fingerprint
+    if _forks.makers:
+        return _forks.at_fork
     environ = _proc.environment(pid)
     return None if environ is None else launcher_fingerprint(environ)

@@ -1,10 +1,9 @@
-"""Does what a fork needs, remembers those that made a process, and notices what it starts.
+"""Does what a fork needs, remembers those that made a process, notices what it starts and tells it.
 
 From the import of the package on. Whoever starts workers is in the job before they are, looks for
-the bars that they open, and prints above them.
+the bars that they open, and prints above them. To all that it starts a process tells which job it
+joined, by environment variables.
 """
-
-from __future__ import annotations
 
 import os
 import sys
@@ -14,9 +13,35 @@ from mp_tqdm import _core
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, MutableMapping
     from types import ModuleType
-    from typing import Any
+    from typing import Any, Literal, Protocol
+
+    Role = Literal["root", "rank", "worker"]
+    Fingerprint = tuple[str | None, ...]
+
+    class Identity(Protocol):
+        """Who a process is, as `_identity` has it."""
+
+        @property
+        def job(self) -> str: ...
+        @property
+        def role(self) -> Role: ...
+        @property
+        def pid(self) -> int: ...
+        @property
+        def start(self) -> int: ...
+        @property
+        def rank(self) -> int: ...
+        @property
+        def local_world(self) -> int: ...
+        @property
+        def world(self) -> int: ...
+        @property
+        def node(self) -> int: ...
+        @property
+        def nodes(self) -> int: ...
+
 
 _MOST_FORKS = 64  # a bound, not an expectation
 
@@ -24,8 +49,10 @@ _MOST_FORKS = 64  # a bound, not an expectation
 makers: list[tuple[int, int]] = []
 # Whether the nearest of them was in a process group of `torch.distributed`, as this memory says.
 had_group = False
+# The launcher's variables at the fork that made this process, if somebody looked then.
+at_fork: "Fingerprint | None" = None
 # The standard streams that the process began with: what comes later is its own.
-streams: list[Any] = [sys.stdout, sys.stderr]
+streams: "list[Any]" = [sys.stdout, sys.stderr]
 children: list[None] = []  # not empty once this process made one by a fork
 _pid = os.getpid()
 
@@ -35,14 +62,15 @@ def is_known() -> bool:
     return _pid == os.getpid()
 
 
-def note_fork() -> None:
-    """Called in the child: at once, or when it may have gone on already."""
-    global _pid, had_group
+def note_fork(*, is_late: bool = False) -> None:
+    """Called in the child: at once, or when it may have gone on already, and changed variables."""
+    global _pid, had_group, at_fork
+    known = None if is_late else launcher_fingerprint(os.environ)
     makers.insert(0, (_pid, depth()))
     del makers[_MOST_FORKS:]
     children.clear()
     _followed.clear()
-    _pid, had_group = os.getpid(), group_exists()
+    _pid, had_group, at_fork = os.getpid(), group_exists(), known
     streams[:] = sys.stdout, sys.stderr
 
 
@@ -51,9 +79,9 @@ def _note_child() -> None:
     if _core.is_attached():
         prepare()
     elif not makers:
-        from mp_tqdm import _redirect
+        from mp_tqdm import _streams
 
-        _redirect.begin_worker()  # it attaches before it prints, if children have begun
+        _streams.redirect_worker()  # it attaches before it prints, if children have begun
 
 
 def _forget_half_imports() -> None:
@@ -70,7 +98,20 @@ def _forget_half_imports() -> None:
 
 
 # Of the standard library, what the package imports when it is first needed.
-_LATER = ("_blake2", "collections", "difflib", "hashlib", "itertools", "numbers", "warnings")
+_LATER = {
+    "__future__",
+    "_blake2",
+    "_socket",
+    "collections",
+    "contextlib",
+    "copy",
+    "difflib",
+    "hashlib",
+    "itertools",
+    "numbers",
+    "pickle",
+    "warnings",
+}
 # CPython 3.13 counts the threads after these hooks and warns of any: there the renderer comes back
 # right behind the fork. No function in Python may stand between: the running frame has to be the
 # one that forks.
@@ -87,7 +128,7 @@ os.register_at_fork(
 os.register_at_fork(after_in_child=_forget_half_imports)
 
 
-def packages() -> list[tuple[Any, Any]]:
+def packages() -> "list[tuple[Any, Any]]":
     """The current and the parent process, as each loaded package of processes has them."""
     modules = (sys.modules.get(name) for name in _PACKAGES)
     # One that lacks the last name of the module is being imported by another thread.
@@ -112,6 +153,78 @@ def group_exists() -> bool:
 # --- the processes that this one starts ----------------------------------------------------------
 
 _PACKAGES = ("multiprocessing.process", "multiprocess.process")
+PARENT_VARIABLE = "MP_TQDM_PARENT"
+SESSION_VARIABLE = "MP_TQDM_SESSION"
+# The variables that name a launch and a rank of it. MASTER_ADDR and MASTER_PORT are left out:
+# programs set them in any process that joins a group of its own.
+LAUNCH_VARIABLES = (
+    "TORCHELASTIC_RUN_ID",
+    "TORCHELASTIC_ERROR_FILE",
+    "TORCHELASTIC_RESTART_COUNT",
+    "GROUP_RANK",
+    "RANK",
+    "LOCAL_RANK",
+    "PMIX_NAMESPACE",
+    "PMIX_RANK",
+    "OMPI_COMM_WORLD_RANK",
+    "MV2_COMM_WORLD_RANK",
+    "PMI_RANK",
+    "SLURM_JOB_ID",
+    "SLURM_STEP_ID",
+    "SLURM_PROCID",
+)
+
+
+def launcher_fingerprint(environ: "Mapping[str, str]") -> "Fingerprint":
+    """The variables that name a launch and a rank of it: unchanged means the same rank."""
+    return tuple(environ.get(name) for name in LAUNCH_VARIABLES)
+
+
+def names_a_rank(environ: "Mapping[str, str]") -> bool:
+    """Whether any of them is set; without, no launcher named this process."""
+    return any(name in environ for name in LAUNCH_VARIABLES)
+
+
+def digest(value: "bytes | Fingerprint") -> str:
+    """128 bits that do not tell the value: an authkey is a secret.
+
+    `hashlib` takes the function from `_blake2`: 0.2 ms to import, against 4.5 with its OpenSSL.
+    """
+    if isinstance(value, tuple) and value.count(None) == len(value):
+        return "0"  # no launcher, as in most programs: no hash is needed
+    try:
+        from _blake2 import blake2b
+    except ImportError:
+        from hashlib import blake2b
+    data = value if isinstance(value, bytes) else ascii(value).encode()
+    return blake2b(data, digest_size=16, person=b"mp_tqdm").hexdigest()
+
+
+def publish(
+    environ: "MutableMapping[str, str]", identity: "Identity", slot: int, incarnation: int
+) -> None:
+    """Tells the children of this process, from now on, which job it joined and where it is there.
+
+    A worker does it too, so that a worker of it knows the nearest. The session variable was
+    meant for this process alone and goes: the children that `multiprocessing` makes stay in the
+    job by what is written here, the programs that `subprocess` starts are free of it again.
+
+    Args:
+        environ: `os.environ`.
+        identity: Who this process is.
+        slot: Its place in the segment.
+        incarnation: Tells it from others that had the slot before.
+    """
+    fingerprint = digest(launcher_fingerprint(environ))
+    environ[PARENT_VARIABLE] = told(identity, slot, incarnation, fingerprint)
+    environ.pop(SESSION_VARIABLE, None)
+
+
+def told(identity: "Identity", slot: int, incarnation: int, fingerprint: str) -> str:
+    """What is told of a process; `_published` reads it."""
+    place = (identity.rank, identity.local_world, identity.world, identity.node, identity.nodes)
+    numbers = (identity.pid, identity.start, slot, incarnation, *place)
+    return " ".join(("1", *map(str, numbers), identity.role, fingerprint, identity.job))
 
 
 def prepare() -> None:
@@ -121,13 +234,13 @@ def prepare() -> None:
             if makers or any(maker for _, maker in packages()):
                 return
             _core.join()
-        from mp_tqdm import _redirect
+        from mp_tqdm import _streams
 
-        _redirect.begin_worker()
+        _streams.redirect_worker()
     except Exception as error:
-        from mp_tqdm import _raised
+        from mp_tqdm import _stack
 
-        if not _raised.is_own(error):
+        if not _stack.is_own(error):
             raise
         # The workers start all the same, and count.
 
@@ -160,11 +273,11 @@ def has_children() -> bool:
     return any(getattr(sys.modules.get(name), "_children", ()) for name in _PACKAGES)
 
 
-def _notice(module: ModuleType) -> None:
+def _notice(module: "ModuleType") -> None:
     """Has each `start` of the package's processes noticed, whatever they are started by."""
     start: Callable[[Any], None] = module.BaseProcess.start
 
-    def noticed(self: Any) -> None:
+    def noticed(self: "Any") -> None:
         prepare()
         start(self)
         _core.expect_workers()
@@ -177,7 +290,7 @@ def _notice(module: ModuleType) -> None:
 class _Finder:
     """Notices a package of processes right behind its import."""
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+    def find_spec(self, name: str, path: "Any" = None, target: "Any" = None) -> "Any":
         """What the other finders find; of others than these packages nothing."""
         if name not in _PACKAGES:
             return None
@@ -188,7 +301,7 @@ class _Finder:
         if hasattr(loader, "exec_module"):
             execute = loader.exec_module
 
-            def exec_module(module: ModuleType) -> None:
+            def exec_module(module: "ModuleType") -> None:
                 execute(module)
                 _notice(module)
 

@@ -7,8 +7,6 @@ Where Python code draws (`_sync`) they are tqdm's, and a subclass may override e
 # The attributes here are those of one object, defined over several files (SLF001); tqdm's
 # parameters are all accepted, those without a meaning here too (ARG002).
 
-from __future__ import annotations
-
 from time import time
 
 from mp_tqdm import _core
@@ -37,7 +35,7 @@ class Frames(Texts):
     """The drawing half of a bar."""
 
     # Of each subclass, whether it draws in its own way.
-    _is_hooked: ClassVar[bool] = False
+    _is_hooked: "ClassVar[bool]" = False
     # `_printed_…`: of the last frame, of which the renderer tells when somebody asks.
     __slots__ = ("_printed_n", "_printed_t", "_start_t", "_told_at", "dynamic_ncols", "fp")
     if TYPE_CHECKING:
@@ -55,12 +53,12 @@ class Frames(Texts):
     format_num = staticmethod(_core.format_num)
     format_meter = staticmethod(_core.format_meter)
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: "Any") -> None:
         super().__init_subclass__(**kwargs)
         above = cls.__mro__[: cls.__mro__.index(Frames)]
         cls._is_hooked = any(name in vars(base) for base in above for name in HOOKS)
 
-    def _needs_python(self, n: Any, total: Any, postfix: Any, mode: str) -> bool:
+    def _needs_python(self, n: "Any", total: "Any", postfix: "Any", mode: str) -> bool:
         """Whether Python has to draw the bar: for its subclass, or for its template."""
         if self._is_hooked or not self._look["bar_format"]:
             return self._is_hooked
@@ -69,7 +67,7 @@ class Frames(Texts):
         figures = {"n": n, "total": total, "prefix": self._desc}
         return _templates.needs_python(self._look, postfix, figures) and mode != "json"
 
-    def refresh(self, nolock: bool = False, lock_args: Any = None) -> bool | None:
+    def refresh(self, nolock: bool = False, lock_args: "Any" = None) -> bool | None:
         """Shows the present state: where Python code draws, now; elsewhere at the next frame.
 
         Args:
@@ -138,13 +136,13 @@ class Frames(Texts):
             self._native.set_elapsed(self._time() - start_t)
 
     @property
-    def last_print_n(self) -> Any:
+    def last_print_n(self) -> "Any":
         """The count as the last frame shows it."""
         self._learn_frame("last_print_n")
         return self._printed_n
 
     @last_print_n.setter
-    def last_print_n(self, n: Any) -> None:
+    def last_print_n(self, n: "Any") -> None:
         self._learn_frame()
         self._printed_n = n
 
@@ -197,14 +195,14 @@ class Frames(Texts):
         self.last_print_t = now
 
     @staticmethod
-    def status_printer(file: Any) -> Callable[[str], None]:
+    def status_printer(file: "Any") -> "Callable[[str], None]":
         """A function that writes a text to `file` over the one it wrote before."""
         from mp_tqdm import _sync
 
         return _sync.status_printer(file)
 
     @property
-    def sp(self) -> Callable[[str], None]:
+    def sp(self) -> "Callable[[str], None]":
         """What writes the line; a bar with `gui=True` has none."""
         if self._painter is not None and self._painter.draw is not None:
             return self._painter.draw  # type: ignore[no-any-return]
@@ -214,12 +212,12 @@ class Frames(Texts):
         return self.status_printer(self.fp)
 
     @sp.setter
-    def sp(self, printer: Callable[[str], None]) -> None:
+    def sp(self, printer: "Callable[[str], None]") -> None:
         if self._painter is not None:
             self._painter.draw = printer
 
     @property
-    def format_dict(self) -> dict[str, Any]:
+    def format_dict(self) -> "dict[str, Any]":
         """What the line is made of at this moment; of several ranks that is the job's line."""
         if self._native is None:
             from collections import defaultdict
@@ -272,6 +270,6 @@ class Frames(Texts):
         return self.format_meter(**figures)
 
 
-def _harmless(value: Any) -> Any:
+def _harmless(value: "Any") -> "Any":
     """A text of a user's as it may stand in a line; anything else as it is."""
     return _core.harmless(value) if isinstance(value, str) else value

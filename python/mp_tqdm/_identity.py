@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-# Begins the name of a job that was found by its memory: the number of the segment follows.
-OPEN_JOB = "open:"
+from mp_tqdm._forks import LAUNCH_VARIABLES
 
 TYPE_CHECKING = False  # `typing` takes 12 ms to import, more than the whole package may
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any, ClassVar, Literal, NoReturn
+    from typing import Any, ClassVar, NoReturn
 
     from typing_extensions import dataclass_transform
 
-    Role = Literal["root", "rank", "worker"]
-    Fingerprint = tuple[str | None, ...]
+    from mp_tqdm._forks import Fingerprint, Role
+
 else:
 
     def dataclass_transform(**_options: bool) -> Callable[[type], type]:
@@ -21,26 +20,8 @@ else:
         return lambda kind: kind
 
 
-# The variables that name a launch and a rank of it. MASTER_ADDR and MASTER_PORT are left out:
-# programs set them in any process that joins a group of its own.
-_NAMES = (
-    "TORCHELASTIC_RUN_ID",
-    "TORCHELASTIC_ERROR_FILE",
-    "TORCHELASTIC_RESTART_COUNT",
-    "GROUP_RANK",
-    "RANK",
-    "LOCAL_RANK",
-    "PMIX_NAMESPACE",
-    "PMIX_RANK",
-    "OMPI_COMM_WORLD_RANK",
-    "MV2_COMM_WORLD_RANK",
-    "PMI_RANK",
-    "SLURM_JOB_ID",
-    "SLURM_STEP_ID",
-    "SLURM_PROCID",
-)
 # What is read of the environments of other processes.
-COMPARED = frozenset((*_NAMES, "MASTER_PORT"))
+COMPARED = frozenset((*LAUNCH_VARIABLES, "MASTER_PORT"))
 
 
 class _FieldsAreSlots(type):
@@ -227,16 +208,6 @@ class Identity(Place):
     fallback_job: str
     parent: Published | None = None
     elsewhere: tuple[str, ...] = ()
-
-
-def launcher_fingerprint(environ: Mapping[str, str]) -> Fingerprint:
-    """The variables that name a launch and a rank of it: unchanged means the same rank."""
-    return tuple(environ.get(name) for name in _NAMES)
-
-
-def names_a_rank(environ: Mapping[str, str]) -> bool:
-    """Whether any of them is set; without, no launcher named this process."""
-    return any(name in environ for name in _NAMES)
 
 
 def at(place: Place) -> dict[str, Any]:

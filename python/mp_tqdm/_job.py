@@ -1,28 +1,90 @@
 """Attaches this process to its job, at first use and again after a fork."""
 
-from __future__ import annotations
-
 import os
 import sys
 
-from mp_tqdm import _core, _env, _forks, _path, _redirect, _streams
-from mp_tqdm._errors import TqdmWarning
-from mp_tqdm._identity import OPEN_JOB
+from mp_tqdm import _core, _forks, _streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mp_tqdm._identity import Facts, Published
+    from mp_tqdm._forks import Role
+    from mp_tqdm._identity import Facts, Identity, Published
 
 # As whom and where this process attached, for the doctor and for `session_env`: slot, incarnation,
 # and the segment's path, "memfd" or "private" (set by `_core.attach`); and why better places were
 # refused.
-_identity: _env.Identity | None = None
+_identity: "Identity | Alone | None" = None
 _place: tuple[int, int, str] | None = None
 _refusals: list[str] = []
 _hashes: dict[str, int] = {}
 UNSHARED = ("memfd", "private")  # what no other program finds
+OPEN_JOB = "open:"  # begins the name of a job that was found by its memory: the number follows
+
+
+class Alone:
+    """Who the first process of a program is that no launcher started, and a child that it forked.
+
+    Most programs are one, and load no package of processes. `_env` would come to the same
+    `Identity`, but its rules and its records take longer to import than all the rest of a
+    program's first bar; and a child may come when no file of the package can be reached any more.
+    """
+
+    __slots__ = (
+        "fallback_job",
+        "incarnation",
+        "job",
+        "parent",
+        "pid",
+        "role",
+        "rule",
+        "slot",
+        "start",
+    )
+    rank, local_world, world, node, nodes = 0, 1, 1, 0, 1
+    elsewhere = ()
+    if TYPE_CHECKING:
+        job: str
+        slot: int
+        incarnation: int
+
+    def __init__(self, maker: "Alone | None") -> None:
+        self.pid = os.getpid()
+        self.start, namespace = _core.own_start()
+        name = f"process:{self.pid}:{self.start}"
+        self.fallback_job = f"{name}:{namespace}" if namespace else name
+        self.job = maker.job if maker else self.fallback_job
+        self.rule = "parent" if maker else "process"
+        self.role: Role = "worker" if maker else "root"
+        self.parent = maker
+
+
+def alone() -> "Alone | None":
+    """This process as one of those, if it is one at first sight."""
+    if (
+        not _forks.is_known()
+        or _forks.packages()
+        or _forks.SESSION_VARIABLE in os.environ
+        or _forks.names_a_rank(os.environ)
+    ):
+        return None
+    if not _forks.makers:
+        return Alone(None)
+    # What this memory says of the process that it was copied from, which has to live.
+    maker = _identity
+    if (
+        not isinstance(maker, Alone)
+        or _place is None
+        or not (maker.pid == _forks.makers[0][0] == os.getppid())
+        or maker.parent is not None
+        or _forks.at_fork is None
+        or any(value is not None for value in _forks.at_fork)
+        or _forks.PARENT_VARIABLE not in os.environ
+    ):
+        return None
+    maker.slot, maker.incarnation, _ = _place
+    return Alone(maker)
 
 
 def attach(follows_workers: bool) -> list[str]:
@@ -42,14 +104,22 @@ def attach(follows_workers: bool) -> list[str]:
     Returns:
         What the user has to be warned of.
     """
-    found, facts = _look()
-    warnings = [_TWO_JOBS] if len(_begun(found)) > 1 else []
-    first = _awaited(found, facts)
+    known, first = alone(), None
+    warnings: list[str] = []
+    found: Identity | Alone
+    if known is not None:
+        found = known
+    else:
+        found, facts = _look()
+        warnings = [_TWO_JOBS] if len(_begun(found)) > 1 else []
+        first = _awaited(found, facts)
     global _identity  # noqa: PLW0603 - of this process
     _identity = found  # beforehand, as `_place`
     answer = _enter(found, first, follows_workers)
     if isinstance(answer, int):
-        _identity = found = _env.fall_back(found)
+        from mp_tqdm import _env
+
+        _identity = found = _env.fall_back(who() if isinstance(found, Alone) else found)
         answer = _enter(found, first, follows_workers)
     if answer is None:
         return []
@@ -59,12 +129,12 @@ def attach(follows_workers: bool) -> list[str]:
     (slot, incarnation, where), (refused, is_apart), lost = answer
     if refused or where not in UNSHARED:  # else a fork child knows why from its parent
         _refusals[:] = refused
-    _env.publish(os.environ, found, slot, incarnation)
+    _forks.publish(os.environ, found, slot, incarnation)
     if found.role == "worker":
         # It prints beside the bars of others, and may never open one.
-        _redirect.begin_worker()
+        _streams.redirect_worker()
     elif found.local_world > 1:
-        _redirect.keep()
+        _streams.keep_redirected()
     # Where a job's name may come again, a leftover is taken for another run's.
     if lost[0] and found.rule != "environment":
         _core.add_lost(*lost)
@@ -81,12 +151,13 @@ def warn(texts: list[str]) -> None:
         import warnings
 
         from mp_tqdm import _said
+        from mp_tqdm._errors import TqdmWarning
 
         if _said.is_first(text.partition("(")[0]):  # the reasons differ
             warnings.warn(text, TqdmWarning, stacklevel=2)
 
 
-def who() -> _env.Identity:
+def who() -> "Identity":
     """Who this process is by the rules, and by what there is.
 
     A session whose giver is gone is none, and is forgotten. A first process goes to its workers,
@@ -95,12 +166,14 @@ def who() -> _env.Identity:
     return _look()[0]
 
 
-def _look() -> tuple[_env.Identity, Facts]:
+def _look() -> "tuple[Identity, Facts]":
     """As `who`, and the facts by which it was decided."""
+    from mp_tqdm import _env
+
     facts = _env.read_facts()
     found = _env.identify(facts)
     if found.rule == "session" and found.parent is not None and not _is_there(found.parent):
-        os.environ.pop(_env.SESSION_VARIABLE, None)
+        os.environ.pop(_forks.SESSION_VARIABLE, None)
         found = _env.identify(facts)  # their environment is the one changed here
     begun = _begun(found)
     if begun and found.job not in begun:
@@ -108,7 +181,7 @@ def _look() -> tuple[_env.Identity, Facts]:
     return found, facts
 
 
-def _begun(found: _env.Identity) -> list[str]:
+def _begun(found: "Identity") -> list[str]:
     """In which of the jobs that may be a first process's own something was counted already."""
     if not found.elsewhere:
         return []
@@ -129,7 +202,7 @@ def segment(job: str) -> str | None:
     return next((path for path in paths if os.path.lexists(path)), None)
 
 
-def _is_there(giver: Published) -> bool:
+def _is_there(giver: "Published") -> bool:
     """Whether the process that gave a session is in its segment, and alive.
 
     Names of jobs come again (a launcher's port), and so do slots, their lives and pids: all four
@@ -147,7 +220,7 @@ def _is_there(giver: Published) -> bool:
 
 
 def _enter(
-    identity: _env.Identity, first: tuple[int, int] | None, follows_workers: bool
+    identity: "Identity | Alone", first: tuple[int, int] | None, follows_workers: bool
 ) -> int | tuple[tuple[int, int, str], tuple[list[str], bool], tuple[float, int]] | None:
     job = job_hash(identity.job)
     inherited = _core.inherited()
@@ -172,10 +245,12 @@ def _enter(
     )
 
 
-def _awaited(identity: _env.Identity, facts: Facts) -> tuple[int, int] | None:
+def _awaited(identity: "Identity", facts: "Facts") -> tuple[int, int] | None:
     """The first process of the program, where its worker came before it, and knows it."""
     if identity.role != "worker" or identity.parent is not None:
         return None
+    from mp_tqdm import _env
+
     first = _env.first_process(facts)
     return None if first == (identity.pid, identity.start) else first
 
@@ -188,7 +263,7 @@ def job_hash(job: str) -> int:
     if job.startswith(OPEN_JOB):
         return int(job[len(OPEN_JOB) :], 16)
     if job not in _hashes:
-        _hashes[job] = _path.hash64(f"{os.getuid()}\0{job}")
+        _hashes[job] = _core.hash64(f"{os.getuid()}\0{job}")
     return _hashes[job]
 
 
@@ -197,7 +272,7 @@ def segment_name(job: str) -> str:
     return f"mp_tqdm-{os.getuid()}-{job_hash(job):016x}"
 
 
-def directories(environ: Mapping[str, str]) -> list[str]:
+def directories(environ: "Mapping[str, str]") -> list[str]:
     """Where a segment may lie, best first: memory file systems, then temporary directories."""
     named = (environ.get(name) for name in ("XDG_RUNTIME_DIR", "TMPDIR"))
     found = ("/dev/shm", *named, "/tmp")  # noqa: S108 - all processes of the job have to find it

@@ -7,8 +7,8 @@ import os
 import sys
 
 from mp_tqdm import _core, _job, _proc, _streams
-from mp_tqdm._aside import Aside
 from mp_tqdm._errors import TqdmWarning
+from mp_tqdm._together import Aside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import os
 from threading import Event, Lock, Thread, current_thread
 from time import sleep, time
 
-from mp_tqdm._aside import for_drawing
+from mp_tqdm._together import for_drawing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mp_tqdm import _raised
+from mp_tqdm import _stack
 from mp_tqdm._identity import COMPARED, Process
 
 TYPE_CHECKING = False
@@ -45,7 +45,7 @@ def namespace() -> str:
     try:
         return os.readlink("/proc/self/ns/pid").strip("pid:[]")
     except OSError as error:
-        _raised.pass_on(error)
+        _stack.pass_on(error)
         return ""
 
 
@@ -78,7 +78,7 @@ def _is_python(pid: int) -> bool:
         if not named and program != os.readlink("/proc/self/exe"):  # as of a frozen program
             return False
     except OSError as error:
-        _raised.pass_on(error)
+        _stack.pass_on(error)
         return False
     return not _is_forkserver(pid)
 
@@ -101,5 +101,5 @@ def _read(path: str) -> bytes:
         with open(path, "rb", buffering=0) as file:
             return file.read()
     except OSError as error:
-        _raised.pass_on(error)
+        _stack.pass_on(error)
         return b""

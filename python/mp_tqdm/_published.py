@@ -1,41 +1,19 @@
-"""What a process tells those that it starts: which job it joined, by two environment variables."""
+"""Reads what a process tells those that it starts, in the environment: which job it joined."""
 
 from __future__ import annotations
 
-from mp_tqdm._identity import Place, Published, launcher_fingerprint
+from mp_tqdm._forks import PARENT_VARIABLE, SESSION_VARIABLE, told
+from mp_tqdm._identity import Place, Published
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
     from typing import Any
 
-    from mp_tqdm._identity import Facts, Fingerprint, Identity, Process
-
-SESSION_VARIABLE = "MP_TQDM_SESSION"
-_PARENT_VARIABLE = "MP_TQDM_PARENT"
+    from mp_tqdm._forks import Identity
+    from mp_tqdm._identity import Facts, Process
 
 _WORD = 20  # digits of 64 bits
 _PUBLISHED_FIELDS = 12  # behind the version
-
-
-def publish(
-    environ: MutableMapping[str, str], identity: Identity, slot: int, incarnation: int
-) -> None:
-    """Tell the children of this process, from now on, which job it joined and where it is there.
-
-    A worker does it too, so that a worker of it knows the nearest. The session variable was
-    meant for this process alone and goes: the children that `multiprocessing` makes stay in the
-    job by what is written here, the programs that `subprocess` starts are free of it again.
-
-    Args:
-        environ: `os.environ`.
-        identity: Who this process is.
-        slot: Its place in the segment.
-        incarnation: Tells it from others that had the slot before.
-    """
-    fingerprint = digest(launcher_fingerprint(environ))
-    environ[_PARENT_VARIABLE] = _encode(identity, slot, incarnation, fingerprint)
-    environ.pop(SESSION_VARIABLE, None)
 
 
 def session_value(identity: Identity, slot: int, incarnation: int) -> str:
@@ -45,7 +23,7 @@ def session_value(identity: Identity, slot: int, incarnation: int) -> str:
     removes it from its environment (`publish`). A launcher started with it hands it to all its
     ranks, and they are workers of this process too: their bars add up.
     """
-    return _encode(identity, slot, incarnation, "-")
+    return told(identity, slot, incarnation, "-")
 
 
 def read_session(facts: Facts) -> Published | None:
@@ -59,7 +37,7 @@ def read_published(facts: Facts) -> Published | None:
     The environment reaches any process that the writer starts, and those started by these: only
     the pid, with the start where it can be read, tells a child from a stranger.
     """
-    published = _decode(facts.environ.get(_PARENT_VARIABLE))
+    published = _decode(facts.environ.get(PARENT_VARIABLE))
     if published is not None:
         for pid, start in (*facts.parents, *facts.lineage):
             if pid == published.pid and _same_start(start, published.start):
@@ -72,7 +50,7 @@ def read_above(facts: Facts) -> Published | None:
 
     To a process that was made before the maker joined a job the environment says nothing.
     """
-    published = _decode(facts.environ.get(_PARENT_VARIABLE))
+    published = _decode(facts.environ.get(PARENT_VARIABLE))
     if published is not None and any(
         process.pid == published.pid and _same_start(process.start, published.start)
         for process in makers_above(facts)
@@ -105,38 +83,19 @@ def _joined(facts: Facts, pid: int, start: int) -> Published | None:
 
 def read_starter(facts: Facts) -> Published | None:
     """What was published by the Python process that started this program."""
-    published = _decode(facts.environ.get(_PARENT_VARIABLE))
+    published = _decode(facts.environ.get(PARENT_VARIABLE))
     above = next((process for process in facts.ancestors() if process.python), None)
     if published is None or above is None or published.pid != above.pid:
         return None
     return published if _same_start(published.start, above.start) else None
 
 
-def digest(value: bytes | Fingerprint) -> str:
-    """128 bits that do not tell the value: an authkey is a secret.
-
-    `hashlib` takes the function from `_blake2`: 0.2 ms to import, against 4.5 with its OpenSSL.
-    """
-    try:
-        from _blake2 import blake2b
-    except ImportError:
-        from hashlib import blake2b
-    data = value if isinstance(value, bytes) else ascii(value).encode()
-    return blake2b(data, digest_size=16, person=b"mp_tqdm").hexdigest()
-
-
 def _same_start(one: int, other: int) -> bool:
     return one == other or not (one and other)
 
 
-def _encode(identity: Identity, slot: int, incarnation: int, fingerprint: str) -> str:
-    place = (identity.rank, identity.local_world, identity.world, identity.node, identity.nodes)
-    numbers = (identity.pid, identity.start, slot, incarnation, *place)
-    return " ".join(("1", *map(str, numbers), identity.role, fingerprint, identity.job))
-
-
 def _decode(text: str | None) -> Published | None:
-    """What `_encode` wrote; None for anything else, as another version's."""
+    """What `told` made; None for anything else, as another version's."""
     version, *fields = (text or "").split(" ", _PUBLISHED_FIELDS)
     if version != "1" or len(fields) != _PUBLISHED_FIELDS:
         return None

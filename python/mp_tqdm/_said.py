@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mp_tqdm import _core, _job, _path, _raised
+from mp_tqdm import _core, _job, _stack
 
 # Names in the kernel, held open by descriptors: processes without shared memory have no other place
 # to note what was said. Fork children hold them, too.
@@ -19,7 +19,7 @@ def is_first(text: str) -> bool:
 
     Attaches this process to its job, if nothing was counted here yet.
     """
-    pid, text_hash = os.getpid(), _path.hash64(text)
+    pid, text_hash = os.getpid(), _core.hash64(text)
     if _own.get(text) == pid:
         return True
     if not _core.note_said(text_hash) or not _is_first_without_memory(text_hash):
@@ -53,7 +53,7 @@ def _take_name(name: str) -> bool:
     except ImportError:
         return True
     except OSError as error:
-        _raised.pass_on(error)
+        _stack.pass_on(error)
         return error.errno != errno.EADDRINUSE
     return True
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from mp_tqdm import _core, _raised
-from mp_tqdm._identity import OPEN_JOB, Published
+from mp_tqdm import _core, _job, _stack
+from mp_tqdm._identity import Published
 
 
 def joined(pid: int, start: int) -> Published | None:
@@ -24,7 +24,7 @@ def joined(pid: int, start: int) -> Published | None:
                     rank=rank,
                     local_world=ranks,
                     world=ranks,
-                    job=OPEN_JOB + path.rpartition("-")[2],
+                    job=_job.OPEN_JOB + path.rpartition("-")[2],
                     role=role,
                     slot=slot,
                     incarnation=incarnation,
@@ -40,8 +40,6 @@ def _segments(pid: int) -> list[str]:
 
     Found by their inodes: the one that made a segment opened it before it had its name.
     """
-    from mp_tqdm import _job
-
     directories = tuple(_job.directories(os.environ))
     # Nothing else is touched: it may lie on a file system that does not answer.
     opened = (path for path in _entries(f"/proc/{pid}/fd") if _target(path).startswith(directories))
@@ -60,7 +58,7 @@ def _entries(directory: str, prefix: str = "") -> list[str]:
     try:
         names = os.listdir(directory)
     except OSError as error:
-        _raised.pass_on(error)
+        _stack.pass_on(error)
         return []
     return [os.path.join(directory, name) for name in names if name.startswith(prefix)]
 
@@ -69,7 +67,7 @@ def _target(link: str) -> str:
     try:
         return os.readlink(link)
     except OSError as error:
-        _raised.pass_on(error)
+        _stack.pass_on(error)
         return ""
 
 
@@ -77,6 +75,6 @@ def _inode(path: str) -> tuple[int, int] | None:
     try:
         status = os.stat(path)
     except OSError as error:
-        _raised.pass_on(error)
+        _stack.pass_on(error)
         return None
     return status.st_dev, status.st_ino

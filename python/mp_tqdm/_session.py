@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from mp_tqdm import _core, _env, _job, _raised
+from mp_tqdm import _core, _env, _job, _stack
 
 
 def variables() -> dict[str, str]:
@@ -13,12 +13,12 @@ def variables() -> dict[str, str]:
     try:
         _core.join()
     except RuntimeError as error:
-        if not _raised.is_own(error):
+        if not _stack.is_own(error):
             raise
         return {}  # no job to be had: the subprocess counts for itself, as this one does
-    from mp_tqdm import _redirect
+    from mp_tqdm import _streams
 
-    _redirect.begin_worker()
+    _streams.redirect_worker()
     _core.expect_workers()
     if _job._identity is None or _job._place is None:
         return {}

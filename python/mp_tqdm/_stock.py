@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 
-from mp_tqdm import _raised
+from mp_tqdm import _stack
 from mp_tqdm._together import Instances
 
 TYPE_CHECKING = False
@@ -71,7 +71,7 @@ class _Pause:
         try:
             if self._has_lock and self._stream is not None:
                 room = self._cls.external_write_mode(file=self._stream, nolock=True)
-                with _raised.suppress(Exception):  # the stream may be closed or broken
+                with _stack.suppress(Exception):  # the stream may be closed or broken
                     room.__enter__()
                     self._room = room
         except BaseException:
@@ -80,7 +80,7 @@ class _Pause:
 
     def __exit__(self, *_error: object) -> None:
         try:
-            with _raised.suppress(Exception):
+            with _stack.suppress(Exception):
                 self._room.__exit__(None, None, None)
         finally:
             self._release()

@@ -1,12 +1,27 @@
-"""Decides how a file is drawn on: by the renderer thread, or by Python code in the loop."""
+"""Decides how a file is drawn on, and lets what others print there come out above the bars.
 
-from __future__ import annotations
+A file is drawn on by the renderer thread, or by Python code in the loop.
+
+While a bar is open, `write` of `sys.stdout` and `sys.stderr` is replaced where they are terminals,
+on the stream itself: whoever got hold of it earlier (a handler of `logging`) takes part, and
+everything else of it (`isatty`, `fileno`, `buffer`, its identity) is as before. The replacement
+erases the lines below the cursor in the same write as the text; see `rust/python/src/above.rs`.
+
+A prompt and the echo of what is typed go past the streams, onto the line where the bars began. But
+each shell flushes `sys.stdout` before it prompts, and so does `input` (not that of Python 3.13's
+shell). There, `flush` draws the bars once more: the line is free, and they begin below it.
+
+While a cell runs, IPython has a `write` of its own there, which keeps a copy of the text and hands
+it on. It gets the text alone, and its place back.
+"""
 
 import codecs
 import io
 import os
+import sys
 
-from mp_tqdm import _raised, _redirect
+from mp_tqdm import _core, _stack
+from mp_tqdm._core import AboveBars
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +47,7 @@ def mode() -> str:
 _LAST = {"utf-8": 0x10FFFF, "ascii": 0x7F, "iso8859-1": 0xFF}
 
 
-def descriptor(file: Any, forced: str | None = None) -> tuple[int, bool, int] | None:
+def descriptor(file: "Any", forced: str | None = None) -> tuple[int, bool, int] | None:
     """The descriptor that the renderer may write to by itself, and what it can write there.
 
     Only for a text stream of the standard library over a real file, in UTF-8, ASCII or Latin-1,
@@ -48,7 +63,7 @@ def descriptor(file: Any, forced: str | None = None) -> tuple[int, bool, int] | 
     """
     if type(file) is not io.TextIOWrapper:
         return None
-    if _redirect.is_replaced(file):
+    if is_replaced(file):
         return None
     try:
         raw = getattr(file.buffer, "raw", file.buffer)
@@ -62,7 +77,7 @@ def descriptor(file: Any, forced: str | None = None) -> tuple[int, bool, int] | 
         # A dumb one (an Emacs shell) shows escapes as text: it gets the lines of a log.
         is_terminal = os.isatty(number) and os.environ.get("TERM") != "dumb"
     except (AttributeError, LookupError, OSError, ValueError) as error:
-        _raised.pass_on(error)
+        _stack.pass_on(error)
         return None
     if forced is None:
         forced = mode()
@@ -71,7 +86,7 @@ def descriptor(file: Any, forced: str | None = None) -> tuple[int, bool, int] | 
     return number, is_terminal, last
 
 
-def is_lost(file: Any) -> bool:
+def is_lost(file: "Any") -> bool:
     """Whether a standard stream's descriptor was closed, and its number went to another file.
 
     What a program inherits stays open over an `exec`, and so does what `os.dup2` puts in its place;
@@ -84,7 +99,7 @@ def is_lost(file: Any) -> bool:
         number = raw.fileno()
         return number in (0, 1, 2) and not os.get_inheritable(number)
     except (OSError, ValueError) as error:
-        _raised.pass_on(error)
+        _stack.pass_on(error)
         return False  # closed: what is written there is an error, and no other file's content
 
 
@@ -100,7 +115,7 @@ def without_colours(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;:]*m", "", text)
 
 
-def is_terminal(file: Any) -> bool:
+def is_terminal(file: "Any") -> bool:
     """Whether `file` says that it is a terminal; an object that cannot say is taken for one.
 
     That is tqdm's rule for `disable=None`.
@@ -111,11 +126,11 @@ def is_terminal(file: Any) -> bool:
     try:
         return bool(isatty())
     except ValueError as error:
-        _raised.pass_on(error)
+        _stack.pass_on(error)
         return False
 
 
-def supports_unicode(file: Any) -> bool:
+def supports_unicode(file: "Any") -> bool:
     """Whether block characters may be written to `file`: its encoding has them."""
     encoding = getattr(file, "encoding", None)
     if not encoding or (_is_set(b"MP_TQDM_ASCII") and os.environ.get("MP_TQDM_ASCII") == "1"):
@@ -129,7 +144,7 @@ def supports_unicode(file: Any) -> bool:
         return False
 
 
-def shown_by(file: Any, text: str) -> str:
+def shown_by(file: "Any", text: str) -> str:
     """The text as `file` can show it: a `?` for each character beyond its encoding.
 
     The stream would write several in its place, and the line would not fit the terminal any more.
@@ -143,7 +158,7 @@ def shown_by(file: Any, text: str) -> str:
         return text
 
 
-def encoded(file: Any) -> Any:
+def encoded(file: "Any") -> "Any":
     """A file that takes text where `file` takes bytes (`write_bytes=True`)."""
     return file if isinstance(file, io.TextIOWrapper) else EncodedFile(file)
 
@@ -151,11 +166,11 @@ def encoded(file: Any) -> Any:
 class EncodedFile:
     """A file of bytes that takes text (`write_bytes=True`)."""
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: "Any") -> None:
         self._file = file
         self.encoding = getattr(file, "encoding", None) or "utf-8"
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> "Any":
         return getattr(self._file, name)
 
     def __eq__(self, other: object) -> bool:
@@ -164,6 +179,128 @@ class EncodedFile:
     def __hash__(self) -> int:
         return hash(self._file)
 
-    def write(self, text: str) -> Any:
+    def write(self, text: str) -> "Any":
         """Writes the text as bytes."""
         return self._file.write(text.encode(self.encoding))
+
+
+# --- above the bars ------------------------------------------------------------------------------
+
+# The bars that are open in this process and drawn on a terminal, by their ids; 0 is a process that
+# prints beside those of others.
+_open: set[int] = set()
+# The streams whose `write` is replaced now.
+_replaced: "list[Any]" = []
+
+
+def redirect_for(bar: "Any", descriptor: tuple[int, bool, int] | None) -> None:
+    """Takes note of a bar; where a terminal shows it, the streams are redirected from here on.
+
+    Args:
+        bar: The bar; neither its maker nor its class may have said no.
+        descriptor: Where it is drawn, and whether that is a terminal.
+    """
+    if descriptor is not None and descriptor[1] and bar._is_redirected and bar.redirect:  # noqa: SLF001
+        _redirect(id(bar))
+
+
+def redirect_worker() -> None:
+    """Redirects the streams of a process that may never open a bar, for as long as it lives."""
+    _redirect(0)
+
+
+def keep_redirected() -> None:
+    """Redirects the streams from the first bar on to the end: other ranks print then, too."""
+    _open.add(0)
+
+
+def _redirect(key: int) -> None:
+    if os.environ.get("MP_TQDM_REDIRECT", "1") == "0":
+        return
+    _open.add(key)
+    _replace()
+
+
+def _replace() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        writer = above(stream)
+        if writer is not None and not is_redirected(stream):
+            stream.write = writer  # type: ignore[method-assign]
+            _replaced.append(stream)
+            # Unless somebody else stands there.
+            if stream.__dict__.setdefault("flush", writer.flush) == writer.flush:
+                writer.hold()
+
+
+def restore_after(bar: "Any") -> None:
+    """Takes note of a bar's end; with the last one the streams are as they were.
+
+    Unless the terminal has not taken its last line so far, as its user stopped it: then the bar
+    stands there still.
+    """
+    _open.discard(id(bar))
+    if not _core.is_read():
+        return
+    is_last = not _open
+    while _replaced and not _open:
+        stream = _replaced.pop()
+        # Somebody may have replaced it once more: then it is his to put back.
+        if is_redirected(stream):
+            _give_back(stream)
+    if is_last and _open:
+        # Another thread or a signal handler opened a bar meanwhile, and found them replaced.
+        _replace()
+
+
+def _give_back(stream: "Any") -> None:
+    """Leaves a stream as it was."""
+    writer = stream.write
+    if stream.__dict__.get("flush") == writer.flush:
+        del stream.flush
+    if writer.tee is None:
+        del stream.write
+    else:
+        stream.write = writer.tee
+    writer.finish()
+
+
+def is_redirected(stream: "Any") -> bool:
+    """Whether `write` of this stream was replaced here, and by nobody since."""
+    return type(getattr(stream, "__dict__", {}).get("write")) is AboveBars
+
+
+def is_replaced(stream: "Any") -> bool:
+    """Whether a program put a `write` of its own into this stream: it wants to see the text."""
+    write = stream.__dict__.get("write")
+    # Behind a cell, IPython leaves the stream's own one there.
+    is_own = getattr(write, "__self__", None) is stream
+    return not (write is None or is_own or type(write) is AboveBars or _is_tee(write))
+
+
+def _is_tee(write: "Any") -> bool:
+    """Whether this is what IPython puts into a stream while a cell runs."""
+    return getattr(write, "__module__", None) == "IPython.core.interactiveshell"
+
+
+def above(stream: "Any") -> "AboveBars | None":
+    """What writes to `stream` above the bars, if that is a plain stream over a terminal."""
+    if type(stream) is not io.TextIOWrapper:
+        return None
+    write = stream.__dict__.get("write")
+    if type(write) is AboveBars:
+        return write
+    if is_replaced(stream):
+        return None
+    try:
+        number = stream.fileno()
+        if not os.isatty(number):
+            return None
+        return AboveBars(
+            stream,
+            os.fstat(number).st_rdev,
+            tee=write if _is_tee(write) else None,
+            prompts=stream is sys.stdout and hasattr(sys, "ps1"),
+        )
+    except (AttributeError, OSError, ValueError) as error:
+        _stack.pass_on(error)
+        return None

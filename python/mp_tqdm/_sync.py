@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mp_tqdm import _aside, _core, _monitor, _raised, _streams
+from mp_tqdm import _core, _monitor, _stack, _streams, _together
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def measure(bar: Any) -> None:
         try:
             size: Any = os.get_terminal_size(bar.fp.fileno())
         except (OSError, ValueError, AttributeError, TypeError) as error:
-            _raised.pass_on(error)
+            _stack.pass_on(error)
             size = None
         for name, place in (("ncols", 0), ("nrows", 1)):
             if look[name] is None or bar.dynamic_ncols:
@@ -280,7 +280,7 @@ class _held:  # noqa: N801 - reads as a word in `with`
     """The lock of a bar's class, for as long as it is entered."""
 
     def __init__(self, bar: Any, *, nolock: bool) -> None:
-        self._lock = None if nolock else _aside.for_drawing(type(bar).get_lock())
+        self._lock = None if nolock else _together.for_drawing(type(bar).get_lock())
 
     def __enter__(self) -> None:
         if self._lock is not None:
@@ -298,7 +298,7 @@ def refresh(bar: Any, nolock: bool, lock_args: Any) -> bool:
     if nolock:
         bar.display()
         return True
-    lock = _aside.for_drawing(type(bar).get_lock())
+    lock = _together.for_drawing(type(bar).get_lock())
     if not lock.acquire(*(lock_args or ())):
         return False
     try:
@@ -331,7 +331,7 @@ def write(file: Any, text: str) -> None:
             flush()
     except (OSError, ValueError, RuntimeError) as error:
         # Also a signal handler that counts, in the middle of a write to this file: no frame then.
-        _raised.pass_on(error)
+        _stack.pass_on(error)
 
 
 def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:

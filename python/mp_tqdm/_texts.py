@@ -1,84 +1,15 @@
-"""What a line says and how it looks: numbers, texts and style, kept by the native bar."""
+"""What a bar is and says: numbers, a collection, texts and style, kept by the native bar."""
 
 # ruff: noqa: SLF001 - the attributes here are those of one object, defined over several files
 
-from __future__ import annotations
-
 import sys
 
-from mp_tqdm import _core
+from mp_tqdm import _core, _stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
-
-
-class Numbers(_core.Counting):
-    """The numbers of a bar; `_n` and `_total` are those of one that counts nothing."""
-
-    __slots__ = ()
-
-    @property
-    def n(self) -> Any:
-        """Items done: by this process's rank with its workers, or by the job (a job counter)."""
-        native = self._native
-        return native.n if native is not None else self._n or 0
-
-    @n.setter
-    def n(self, value: Any) -> None:
-        native = self._native
-        if native is None:
-            self._n = value
-        else:
-            native.n = value
-
-    @property
-    def n_own(self) -> Any:
-        """Items done by this process alone, without the initial count."""
-        return self._native.n_own if self._native is not None else 0
-
-    @property
-    def disable(self) -> bool:
-        """Whether the bar is off: since it ended, since it was made, or until this is unset.
-
-        Set it to switch an open bar off: `update` and iteration count nothing, and `close` leaves
-        it as it is. Its line ends with the last reference to it. What has ended stays off.
-        """
-        return bool(self._disable)
-
-    @disable.setter
-    def disable(self, is_off: Any) -> None:
-        native = self._native
-        if native is not None:
-            is_off = is_off or native.closed
-            native.switch_off(bool(is_off))
-        self._disable = bool(is_off)
-
-    @property
-    def total(self) -> Any:
-        """Expected number of items, `None` if unknown."""
-        native = self._native
-        return native.total if native is not None else self._total
-
-    @total.setter
-    def total(self, value: Any) -> None:
-        native = self._native
-        if native is None:
-            self._total = value
-        else:
-            native.total = value
-
-    @property
-    def initial(self) -> Any:
-        """Count at the start."""
-        native = self._native
-        return native.initial if native is not None else self._n or 0
-
-    @initial.setter
-    def initial(self, value: Any) -> None:
-        if self._native is not None:
-            self._native.initial = value
 
 
 class Look:
@@ -89,7 +20,7 @@ class Look:
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
-    def __get__(self, bar: Any, owner: type | None = None) -> Any:
+    def __get__(self, bar: "Any", owner: type | None = None) -> "Any":
         if bar is None:
             return self
         try:
@@ -98,7 +29,7 @@ class Look:
             message = f"{type(bar).__name__!r} object has no attribute {self._name!r}"
             raise AttributeError(message) from None
 
-    def __set__(self, bar: Any, value: Any) -> None:
+    def __set__(self, bar: "Any", value: "Any") -> None:
         # What a subclass that draws by itself puts here need not mean anything to the renderer.
         is_drawn_elsewhere = bar._native is not None and bar._painter is None
         if is_drawn_elsewhere and self._name == "bar_format" and value:
@@ -116,14 +47,20 @@ class _Pairs(dict):  # type: ignore[type-arg]
     """What `set_postfix` was given; any other dict is shown as it is."""
 
 
-class Texts(Numbers):
-    """The texts and the style of a bar."""
+class Texts(_core.Counting):
+    """The numbers, the texts and the style of a bar, and the protocols of a collection over them.
+
+    `_n` and `_total` are the numbers of one that counts nothing.
+    """
 
     __slots__ = ()
 
     if TYPE_CHECKING:
         format_num: Callable[[Any], str]
+        iterable: Any
+        pos: Any
 
+        def __iter__(self) -> Iterator[Any]: ...
         def refresh(self, nolock: bool = False, lock_args: Any = None) -> bool | None: ...
 
     ascii = Look()
@@ -137,6 +74,141 @@ class Texts(Numbers):
     unit = Look()
     unit_divisor = Look()
     unit_scale = Look()
+
+    # --- numbers ---------------------------------------------------------------------------------
+
+    @property
+    def n(self) -> "Any":
+        """Items done: by this process's rank with its workers, or by the job (a job counter)."""
+        native = self._native
+        return native.n if native is not None else self._n or 0
+
+    @n.setter
+    def n(self, value: "Any") -> None:
+        native = self._native
+        if native is None:
+            self._n = value
+        else:
+            native.n = value
+
+    @property
+    def n_own(self) -> "Any":
+        """Items done by this process alone, without the initial count."""
+        return self._native.n_own if self._native is not None else 0
+
+    @property
+    def disable(self) -> bool:
+        """Whether the bar is off: since it ended, since it was made, or until this is unset.
+
+        Set it to switch an open bar off: `update` and iteration count nothing, and `close` leaves
+        it as it is. Its line ends with the last reference to it. What has ended stays off.
+        """
+        return bool(self._disable)
+
+    @disable.setter
+    def disable(self, is_off: "Any") -> None:
+        native = self._native
+        if native is not None:
+            is_off = is_off or native.closed
+            native.switch_off(bool(is_off))
+        self._disable = bool(is_off)
+
+    @property
+    def total(self) -> "Any":
+        """Expected number of items, `None` if unknown."""
+        native = self._native
+        return native.total if native is not None else self._total
+
+    @total.setter
+    def total(self, value: "Any") -> None:
+        native = self._native
+        if native is None:
+            self._total = value
+        else:
+            native.total = value
+
+    @property
+    def initial(self) -> "Any":
+        """Count at the start."""
+        native = self._native
+        return native.initial if native is not None else self._n or 0
+
+    @initial.setter
+    def initial(self, value: "Any") -> None:
+        if self._native is not None:
+            self._native.initial = value
+
+    def __len__(self) -> int:
+        """The total, else the length of what is iterated over."""
+        if self.iterable is None:
+            return self.total  # type: ignore[no-any-return]
+        iterable = self.iterable
+        for size in (lambda it: it.shape[0], len, lambda it: it.__length_hint__()):
+            try:
+                return size(iterable)
+            except (AttributeError, TypeError, IndexError) as error:
+                _stack.pass_on(error)
+        return self.total  # type: ignore[no-any-return]
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to do."""
+        if self.total is not None:
+            return bool(self.total > 0)
+        if self.iterable is None:
+            from mp_tqdm._errors import TqdmTypeError
+
+            message = "bool() undefined when iterable == total == None"
+            raise TqdmTypeError(message)
+        return bool(self.iterable)
+
+    def __contains__(self, item: object) -> bool:
+        """Whether the iterable contains `item`."""
+        contains = getattr(self.iterable, "__contains__", None)
+        return bool(contains(item)) if contains is not None else item in self.__iter__()
+
+    def __reversed__(self) -> "Iterator[Any]":
+        """Iterates over the reversed iterable, and counts."""
+        forward = self.iterable
+        try:
+            self.iterable = reversed(forward)
+            return self.__iter__()
+        except AttributeError:
+            from mp_tqdm._errors import TqdmTypeError
+
+            message = "'tqdm' object is not reversible"
+            raise TqdmTypeError(message) from None
+        finally:
+            self.iterable = forward
+
+    def __hash__(self) -> int:
+        """Identity."""
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        """Equal position, as in tqdm."""
+        return self is other or (isinstance(other, Texts) and self._order() == other._order())
+
+    def __lt__(self, other: "Texts") -> bool:
+        """Order by position."""
+        return self._order() < other._order()
+
+    def __le__(self, other: "Texts") -> bool:
+        """Order by position."""
+        return self._order() <= other._order()
+
+    def __gt__(self, other: "Texts") -> bool:
+        """Order by position."""
+        return self._order() > other._order()
+
+    def __ge__(self, other: "Texts") -> bool:
+        """Order by position."""
+        return self._order() >= other._order()
+
+    def _order(self) -> int:
+        position: int = getattr(self, "pos", 1 << 31)
+        return abs(position)
+
+    # --- texts -----------------------------------------------------------------------------------
 
     @property
     def desc(self) -> str:
@@ -166,9 +238,9 @@ class Texts(Numbers):
 
     def _put_postfix(
         self,
-        ordered_dict: Mapping[str, Any] | None = None,
+        ordered_dict: "Mapping[str, Any] | None" = None,
         refresh: bool | None = True,
-        **kwargs: Any,
+        **kwargs: "Any",
     ) -> None:
         """`set_postfix` where the native one does not do: see there."""
         native = self._native
@@ -189,30 +261,30 @@ class Texts(Numbers):
         if self._painter is not None and refresh:
             self.refresh()
 
-    def _show_postfix(self, pairs: dict[str, Any]) -> None:
+    def _show_postfix(self, pairs: "dict[str, Any]") -> None:
         """Shows values that become text here, the next ones not before the next frame."""
         self.postfix = postfix_text(pairs, self.format_num)
         self._postfix_frame = self._native.job_frames + 1
 
-    def _pairs(self) -> dict[str, Any] | None:
+    def _pairs(self) -> "dict[str, Any] | None":
         """What was last set and is no text yet."""
         kept = self._kept_postfix()
         return self._postfix if kept is None and type(self._postfix) is _Pairs else kept
 
-    def set_postfix_str(self, s: Any = "", refresh: bool = True) -> None:
+    def set_postfix_str(self, s: "Any" = "", refresh: bool = True) -> None:
         """Sets the text that follows the rate."""
         self.postfix = str(s)
         if refresh and self._painter is not None:
             self.refresh()
 
     @property
-    def postfix(self) -> Any:
+    def postfix(self) -> "Any":
         """What follows the rate: a text, or what was given as `postfix=` and is no dict."""
         pairs = self._pairs()
         return self._postfix if pairs is None else postfix_text(pairs, self.format_num)
 
     @postfix.setter
-    def postfix(self, value: Any) -> None:
+    def postfix(self, value: "Any") -> None:
         self._forget_postfix()
         self._postfix, self._postfix_frame = value, 0
         if self._native is not None:
@@ -223,7 +295,7 @@ class Texts(Numbers):
         numbers = ("delay", "mininterval", "smoothing")
         self._native.set_looks({**self._look, **{name: self._look[name] or 0 for name in numbers}})
 
-    def _show_again(self, pairs: dict[str, Any] | None) -> None:
+    def _show_again(self, pairs: "dict[str, Any] | None") -> None:
         """Tells the renderer how the bar's next number looks, and what its postfix was."""
         native = self._native
         self._show_look()
@@ -232,7 +304,7 @@ class Texts(Numbers):
         elif self._postfix is not None:
             native.set_postfix(text_of(self._postfix))
 
-    def _start_postfix(self, postfix: Any) -> None:
+    def _start_postfix(self, postfix: "Any") -> None:
         try:
             self.set_postfix(refresh=False, **postfix)
         except TypeError:
@@ -253,7 +325,7 @@ class Texts(Numbers):
             self._postfix = _Pairs(pairs)
 
 
-def postfix_text(pairs: Mapping[str, Any], format_num: Callable[[Any], str]) -> str:
+def postfix_text(pairs: "Mapping[str, Any]", format_num: "Callable[[Any], str]") -> str:
     """Gives tqdm's text of a postfix: `loss=0.25, lr=1e-3`."""
     # Where nobody has imported it, there is no other type of numbers. At exit nobody can import it.
     number = getattr(sys.modules.get("numbers"), "Number", (int, float, complex))
@@ -267,7 +339,7 @@ def postfix_text(pairs: Mapping[str, Any], format_num: Callable[[Any], str]) -> 
     return ", ".join(texts)
 
 
-def text_of(value: Any, as_text: Callable[[Any], str] = str) -> str:
+def text_of(value: "Any", as_text: "Callable[[Any], str]" = str) -> str:
     """The text of a value, `?` where it has none (any more): a bar does not fail for it.
 
     A deleted array of a device raises, as does any tensor there after a failed kernel. When that is
@@ -276,7 +348,52 @@ def text_of(value: Any, as_text: Callable[[Any], str] = str) -> str:
     try:
         return as_text(value)
     except Exception as error:  # noqa: BLE001 - whatever the value's own code raises
-        from mp_tqdm import _raised
-
-        _raised.pass_on(error)
+        _stack.pass_on(error)
         return "?"
+
+
+def check(  # noqa: PLR0917 - the constructor's own
+    total: "Any",
+    initial: "Any",
+    mininterval: "Any",
+    delay: "Any",
+    smoothing: "Any",
+    unit_divisor: "Any",
+    ncols: "Any",
+    nrows: "Any",
+    desc: "Any",
+    bar_format: "Any",
+    colour: "Any",
+) -> None:
+    """Raises for the first argument of a bar that is of the wrong type or out of range.
+
+    Usual arguments pass here; all others are looked at by `_errors`, which few programs need.
+    """
+    if not (
+        (total is None or type(total) is int)
+        and type(initial) is int
+        and type(mininterval) is float
+        and mininterval >= 0
+        and type(delay) is float
+        and delay >= 0
+        and type(smoothing) is float
+        and type(unit_divisor) is int
+        and ncols is nrows is None
+        and (desc is None or type(desc) is str)
+        and (bar_format is None or type(bar_format) is str)
+        and not colour
+    ):
+        from mp_tqdm import _errors
+
+        _errors.check(locals())
+
+
+def total_of(total: "Any", iterable: "Any") -> "Any":
+    """The total: as given, else the length of `iterable`; `None` where that is not known."""
+    if total is None and iterable is not None:
+        try:
+            return len(iterable)
+        except (TypeError, AttributeError, ValueError, OverflowError, NotImplementedError) as error:
+            _stack.pass_on(error)
+            return None
+    return None if total == float("inf") else total

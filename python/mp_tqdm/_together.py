@@ -1,18 +1,23 @@
-"""A bar among others: the set of them, their lock and order, text between them; its length."""
+"""A bar among others: the set of them, their lock and order, and text between them.
 
-from __future__ import annotations
+The lock is that of tqdm's surface, around what Python code draws and writes; counting takes none.
+Only one process of a job draws, so drawing takes the half for threads alone: no process that is
+killed while it holds the other half can stop a loop.
+"""
 
+import os
 import sys
+from _thread import RLock
 from _weakref import ref
 
-# Here, for a signal handler may come in a later import.
-from mp_tqdm import _raised
-from mp_tqdm._aside import Aside, WriteLock, put
+from mp_tqdm import _core, _stack, _streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, ClassVar, TextIO
+
+_FORK_PATIENCE_S = 0.5
 
 
 class Instances(dict):  # type: ignore[type-arg]
@@ -22,15 +27,15 @@ class Instances(dict):  # type: ignore[type-arg]
     calls. It leaves at its close, which its collection calls as well.
     """
 
-    def add(self, bar: Any) -> None:
+    def add(self, bar: "Any") -> None:
         """Takes a bar in."""
         self[id(bar)] = ref(bar)
 
-    def discard(self, bar: Any) -> None:
+    def discard(self, bar: "Any") -> None:
         """Lets a bar go, if it is there."""
         self.pop(id(bar), None)
 
-    def remove(self, bar: Any) -> None:
+    def remove(self, bar: "Any") -> None:
         """Lets a bar go.
 
         Raises:
@@ -38,11 +43,11 @@ class Instances(dict):  # type: ignore[type-arg]
         """
         del self[id(bar)]
 
-    def copy(self) -> set[Any]:  # type: ignore[override]
+    def copy(self) -> "set[Any]":  # type: ignore[override]
         """The bars, as a set."""
         return set(self)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> "Iterator[Any]":
         """The bars, those of this moment."""
         for reference in list(self.values()):
             bar = reference()
@@ -54,13 +59,225 @@ class Instances(dict):  # type: ignore[type-arg]
         return super().__contains__(id(bar))
 
 
-def free_position(instances: Instances) -> int:
+def free_position(instances: "Instances") -> int:
     """The first line on which no bar stands."""
     taken = {abs(bar.pos) for bar in instances if hasattr(bar, "pos")}
     return min(set(range(len(taken) + 1)) - taken)
 
 
-_first_locks: dict[type, WriteLock] = {}
+class WriteLock:
+    """A lock for threads (`th_lock`) and, for programs that ask, for processes (`mp_lock`).
+
+    Args:
+        mp_lock: A lock that other processes have as well; by default one is made at first use, or
+            at once where `multiprocessing` is loaded: children by fork share what was made before.
+    """
+
+    def __init__(self, mp_lock: "Any" = None) -> None:
+        self.th_lock: Any = RLock()
+        self._mp_lock = mp_lock
+        self._held_for_fork = False
+        if "multiprocessing.context" in sys.modules:
+            _ = self.mp_lock
+        _made.append(ref(self, _made.remove))
+
+    @property
+    def mp_lock(self) -> "Any":
+        """The half for processes; the half for threads where semaphores are not to be had."""
+        if self._mp_lock is None:
+            try:
+                import multiprocessing
+
+                self._mp_lock = multiprocessing.RLock()
+            except (ImportError, OSError) as error:
+                _stack.pass_on(error)
+                self._mp_lock = self.th_lock
+        return self._mp_lock
+
+    @property
+    def locks(self) -> "list[Any]":
+        """Both halves."""
+        return [self.mp_lock, self.th_lock]
+
+    def acquire(self, *args: "Any", **kwargs: "Any") -> bool:
+        """Takes both halves, as `threading.RLock.acquire` does."""
+        if not self.mp_lock.acquire(*args, **kwargs):
+            return False
+        if self.th_lock.acquire(*args, **kwargs):
+            return True
+        self.mp_lock.release()
+        return False
+
+    def release(self) -> None:
+        """Gives both halves back."""
+        self.th_lock.release()
+        self.mp_lock.release()
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        self.release()
+
+    def __reduce__(self) -> "Any":
+        """In another process: its own threads, and the same half for processes."""
+        return WriteLock, (self.mp_lock,)
+
+
+_made: "list[ref[WriteLock]]" = []
+
+
+def _living() -> "list[WriteLock]":
+    return [lock for lock in [reference() for reference in _made] if lock is not None]
+
+
+def for_drawing(lock: "Any") -> "Any":
+    """What drawing takes of a lock: of the package's own the half for threads."""
+    return lock.th_lock if type(lock) is WriteLock else lock
+
+
+# A child has the forking thread alone: a lock that another thread held would stay held in it.
+
+
+def _before_fork() -> None:
+    for lock in _living():
+        lock._held_for_fork = lock.th_lock.acquire(timeout=_FORK_PATIENCE_S)  # noqa: SLF001
+
+
+def _after_fork_in_parent() -> None:
+    for lock in _living():
+        if lock._held_for_fork:  # noqa: SLF001
+            lock._held_for_fork = False  # noqa: SLF001
+            lock.th_lock.release()
+
+
+def _after_fork_in_child() -> None:
+    for lock in _living():
+        if not lock._held_for_fork:  # noqa: SLF001
+            lock.th_lock = RLock()
+    _after_fork_in_parent()
+
+
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_after_fork_in_parent,
+    after_in_child=_after_fork_in_child,
+)
+
+
+class Aside:
+    """Takes the lines that share a file with a stream away, for as long as it is entered.
+
+    Args:
+        cls: The class of the bars, whose lock is held meanwhile.
+        stream: Where the text goes; `None`: nowhere, so nothing is to be done.
+        nolock: Whether the lock is held already.
+        above: Whether all of the text goes through `put`: then the renderer's lines can stay.
+    """
+
+    def __init__(self, cls: "Any", stream: "Any", *, nolock: bool, above: bool = False) -> None:
+        self._cls = cls
+        self._stream = stream
+        self._above = above and _streams.above(stream) is not None
+        self._is_held = stream is not None and _streams.is_terminal(stream)
+        self._lock: Any = None
+        self._takes_lock = not nolock and stream is not None
+        self._wiped: list[Any] = []
+        self._stock: Any = None
+
+    def __enter__(self) -> None:
+        if self._takes_lock:
+            self._lock = for_drawing(self._cls.get_lock())
+            self._lock.acquire()
+        try:
+            self._make_room()
+        except BaseException:
+            self._release()
+            raise
+
+    def _make_room(self) -> None:
+        for bar in self._cls._instances if self._stream is not None else ():  # noqa: SLF001
+            if self._is_in_the_way(bar):
+                bar.clear(nolock=True)
+                self._wiped.append(bar)
+        if "tqdm.std" in sys.modules and self._stream is not None:
+            from mp_tqdm import _stock
+
+            self._stock = _stock.made_room(self._stream)
+            self._stock.__enter__()
+        if self._is_held and not self._above:
+            _core.hold()
+
+    def __exit__(self, *_error: object) -> None:
+        try:
+            if self._is_held:
+                self._give_back()
+            for bar in self._wiped:
+                bar.refresh(nolock=True)
+        finally:
+            if self._stock is not None:
+                self._stock.__exit__(None, None, None)
+            self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def _is_in_the_way(self, bar: "Any") -> bool:
+        """Whether Python code draws the bar where the text goes: both standard streams are one."""
+        if getattr(bar, "_painter", None) is None or not hasattr(bar, "start_t"):
+            return False
+        standard = (sys.stdout, sys.stderr)
+        is_standard = any(self._stream is one for one in standard)
+        return bool(
+            bar.fp == self._stream or (is_standard and any(bar.fp is one for one in standard))
+        )
+
+    def _give_back(self) -> None:
+        flush = getattr(self._stream, "flush", None)
+        try:
+            if flush is not None:
+                flush()
+        except RuntimeError as error:
+            _stack.pass_on(error)  # else as in `put`, which has written past the buffer
+        finally:
+            if not self._above:
+                _core.unhold()
+
+
+def put(stream: "Any", text: str) -> None:
+    """Writes to a stream, above the lines that the job draws there.
+
+    Also from a signal handler that came in the middle of a write to it: Python's buffered files
+    refuse that with a RuntimeError, so it goes to the descriptor.
+    """
+    _join()
+    above = _streams.above(stream)
+    try:
+        (above or stream.write)(text)
+    except RuntimeError as error:
+        _stack.pass_on(error)
+        found = _streams.descriptor(stream)
+        if found is None:
+            raise
+        os.write(found[0], text.encode(stream.encoding, "backslashreplace"))
+
+
+def _join() -> None:
+    """Attaches a worker that counted nothing so far: its job knows what stands on the terminal."""
+    process = sys.modules.get("multiprocessing.process")
+    if _core.is_attached() or process is None or process.parent_process() is None:
+        return
+    try:
+        _core.join()
+    except RuntimeError as error:
+        if not _stack.is_own(error):
+            raise
+        return  # there is no memory for counters: the text is written as it is
+
+
+_first_locks: "dict[type, WriteLock]" = {}
 
 
 class Together:
@@ -70,14 +287,14 @@ class Together:
 
     # Whether `print`, logging and warnings come out above the bars of this class.
     redirect: bool = True
-    monitor_interval: ClassVar[float] = 10
-    monitor: ClassVar[Any] = None
-    _instances: ClassVar[Any] = Instances()
-    _lock: ClassVar[Any]
+    monitor_interval: "ClassVar[float]" = 10
+    monitor: "ClassVar[Any]" = None
+    _instances: "ClassVar[Any]" = Instances()
+    _lock: "ClassVar[Any]"
 
     @classmethod
     def write(
-        cls, s: str, file: TextIO | None = None, end: str = "\n", nolock: bool = False
+        cls, s: str, file: "TextIO | None" = None, end: str = "\n", nolock: bool = False
     ) -> None:
         """Prints `s` above the bars.
 
@@ -94,7 +311,7 @@ class Together:
             put(stream, s + end)
 
     @classmethod
-    def external_write_mode(cls, file: TextIO | None = None, nolock: bool = False) -> Aside:
+    def external_write_mode(cls, file: "TextIO | None" = None, nolock: bool = False) -> "Aside":
         """A context within which the lines are off the terminal, so that text can be written.
 
         Args:
@@ -104,7 +321,7 @@ class Together:
         return Aside(cls, file if file is not None else sys.stdout, nolock=nolock)
 
     @classmethod
-    def get_lock(cls) -> Any:
+    def get_lock(cls) -> "Any":
         """The lock around what Python code draws and `write` prints; made at the first call.
 
         Counting and the renderer thread take none. Children by fork share it if it was made before;
@@ -116,19 +333,19 @@ class Together:
         return cls._lock
 
     @classmethod
-    def set_lock(cls, lock: Any) -> None:
+    def set_lock(cls, lock: "Any") -> None:
         """Takes another lock: anything with `acquire` and `release`."""
         cls._lock = lock
 
     @classmethod
     def wrapattr(
         cls,
-        stream: Any,
+        stream: "Any",
         method: str,
         total: float | None = None,
         bytes: bool = True,  # noqa: A002 - tqdm's own
-        **kwargs: Any,
-    ) -> Any:
+        **kwargs: "Any",
+    ) -> "Any":
         """A context that gives `stream` with a bar around its `read` or `write`.
 
             with mp_tqdm.wrapattr(file, "read", total=size) as file:
@@ -148,7 +365,7 @@ class Together:
         return _wrapped.wrapattr(cls, stream, method, is_bytes=bytes, kwargs=kwargs)
 
     @classmethod
-    def pandas(cls, **kwargs: Any) -> None:
+    def pandas(cls, **kwargs: "Any") -> None:
         """Gives pandas `progress_apply` and its kin: `apply`, `map` and so on, with a bar.
 
             mp_tqdm.pandas(desc="rows")
@@ -160,85 +377,3 @@ class Together:
         from mp_tqdm import _pandas
 
         _pandas.register(cls, kwargs)
-
-
-class Collection:
-    """The protocols of a collection, over `iterable`, `total` and `pos`."""
-
-    __slots__ = ()
-
-    if TYPE_CHECKING:
-        iterable: Any
-        total: Any
-
-        def __iter__(self) -> Iterator[Any]: ...
-
-    def __len__(self) -> int:
-        """The total, else the length of what is iterated over."""
-        if self.iterable is None:
-            return self.total  # type: ignore[no-any-return]
-        iterable: Any = self.iterable
-        for size in (lambda it: it.shape[0], len, lambda it: it.__length_hint__()):
-            try:
-                return size(iterable)
-            except (AttributeError, TypeError, IndexError) as error:
-                _raised.pass_on(error)
-        return self.total  # type: ignore[no-any-return]
-
-    def __bool__(self) -> bool:
-        """Whether there is anything to do."""
-        if self.total is not None:
-            return bool(self.total > 0)
-        if self.iterable is None:
-            from mp_tqdm._errors import TqdmTypeError
-
-            message = "bool() undefined when iterable == total == None"
-            raise TqdmTypeError(message)
-        return bool(self.iterable)
-
-    def __contains__(self, item: object) -> bool:
-        """Whether the iterable contains `item`."""
-        contains = getattr(self.iterable, "__contains__", None)
-        return bool(contains(item)) if contains is not None else item in self.__iter__()
-
-    def __reversed__(self) -> Iterator[Any]:
-        """Iterates over the reversed iterable, and counts."""
-        forward = self.iterable
-        try:
-            self.iterable = reversed(forward)
-            return self.__iter__()
-        except AttributeError:
-            from mp_tqdm._errors import TqdmTypeError
-
-            message = "'tqdm' object is not reversible"
-            raise TqdmTypeError(message) from None
-        finally:
-            self.iterable = forward
-
-    def __hash__(self) -> int:
-        """Identity."""
-        return id(self)
-
-    def __eq__(self, other: object) -> bool:
-        """Equal position, as in tqdm."""
-        return self is other or (isinstance(other, Collection) and self._order() == other._order())
-
-    def __lt__(self, other: Collection) -> bool:
-        """Order by position."""
-        return self._order() < other._order()
-
-    def __le__(self, other: Collection) -> bool:
-        """Order by position."""
-        return self._order() <= other._order()
-
-    def __gt__(self, other: Collection) -> bool:
-        """Order by position."""
-        return self._order() > other._order()
-
-    def __ge__(self, other: Collection) -> bool:
-        """Order by position."""
-        return self._order() >= other._order()
-
-    def _order(self) -> int:
-        position: int = getattr(self, "pos", 1 << 31)
-        return abs(position)

@@ -14,14 +14,15 @@ import sys
 
 from mp_tqdm import _env
 from mp_tqdm._facts import has_inherited_group
-from mp_tqdm._identity import Place, at, launcher_fingerprint, names_a_rank
+from mp_tqdm._forks import launcher_fingerprint, names_a_rank
+from mp_tqdm._identity import Place, at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, ParamSpec, TypeVar
 
-    from mp_tqdm._identity import Fingerprint
+    from mp_tqdm._forks import Fingerprint
 
     P = ParamSpec("P")
     T = TypeVar("T")

@@ -23,7 +23,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mp_tqdm import _raised, mp_tqdm
+from mp_tqdm import _stack, mp_tqdm
 from mp_tqdm.ranks import (
     found,
     get_local_rank,
@@ -98,7 +98,7 @@ class DDP(_Ranks):
         try:
             cleanup_ddp()
         except Exception as raised:
-            if error is None or _raised.is_awaited(raised):
+            if error is None or _stack.is_awaited(raised):
                 raise  # else what went wrong first is what the user has to see
 
 
@@ -283,9 +283,9 @@ def _await_gloo() -> None:
 
 def _states_of_gloo() -> Iterator[str]:
     """The kernel's letter for the state of each thread that runs gloo's collectives."""
-    with _raised.suppress(OSError):
+    with _stack.suppress(OSError):
         for thread in os.listdir("/proc/self/task"):
-            with _raised.suppress(OSError), open(f"/proc/self/task/{thread}/stat", "rb") as file:
+            with _stack.suppress(OSError), open(f"/proc/self/task/{thread}/stat", "rb") as file:
                 name, _, rest = file.read().partition(b"(")[2].rpartition(b")")
                 if name.startswith(b"pt_gloo"):
                     yield rest.split()[0].decode()

@@ -40,7 +40,7 @@ ACTS = {
         _job._place = (*_job._place[:2], "private")
         _said.is_first(os.urandom(8).hex())
     """,
-    "lock": "mp_tqdm(total=3, file=file).close(); _aside.WriteLock().mp_lock",
+    "lock": "mp_tqdm(total=3, file=file).close(); _together.WriteLock().mp_lock",
 }
 
 # Python itself takes other kinds for an answer: an AttributeError within `hasattr`, say.
@@ -50,7 +50,7 @@ STEPS = """
     warnings.simplefilter("ignore")
     from multiprocessing import context
     from tqdm import tqdm
-    from mp_tqdm import _aside, _job, _lost, _said, mp_tqdm, report_progress, session_env
+    from mp_tqdm import _job, _lost, _said, _together, mp_tqdm, report_progress, session_env
 
     package = os.path.dirname(_job.__file__)
     file = io.StringIO()

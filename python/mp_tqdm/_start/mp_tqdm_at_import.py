@@ -95,7 +95,7 @@ def _patch() -> None:
 
         reason = "" if mp_tqdm.patch() else "this version of tqdm is too old"
     except Exception as error:  # noqa: BLE001 - a package that does not load must not stop tqdm
-        raised = sys.modules.get("mp_tqdm._raised")
+        raised = sys.modules.get("mp_tqdm._stack")
         if raised is not None:
             raised.pass_on(error)  # a timeout, say, by a signal handler of the program
         reason = f"{type(error).__name__}: {error}"

@@ -37,16 +37,25 @@ pub(crate) fn is_awaited(locks: &Locks) -> bool {
 /// Whether a process of this pid namespace lives that has this pid and start, in clock ticks since
 /// boot; 0 is what nobody knows without `/proc`.
 fn lives((pid, start): (u32, u64)) -> bool {
-    let Ok(stat) = std::fs::read(format!("/proc/{pid}/stat")) else {
+    let Some(known) = start_of(pid) else {
         let pid = i32::try_from(pid).map(Pid::from_raw);
         return start == 0 && pid.is_ok_and(|pid| kill(pid, None) != Err(Errno::ESRCH));
     };
+    known == Some(start)
+}
+
+/// When a process started, in clock ticks since boot, as `/proc` tells; of a dead one that nobody has
+/// waited for so far there is no start. `None` where nothing is told.
+#[must_use]
+pub fn start_of(pid: u32) -> Option<Option<u64>> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
     // Behind the last parenthesis: the name in front may hold any bytes.
     let text = String::from_utf8_lossy(stat.rsplit(|byte| *byte == b')').next().unwrap_or(&stat));
     let mut fields = text.split_ascii_whitespace();
     let is_dead = matches!(fields.next(), Some("Z" | "X") | None);
     // `starttime` is field 22; the state was field 3.
-    !is_dead && fields.nth(18).and_then(|field| field.parse().ok()) == Some(start)
+    let start = fields.nth(18).and_then(|field| field.parse().ok());
+    Some(start.filter(|_| !is_dead))
 }
 
 #[cfg(all(test, not(mp_tqdm_loom)))]

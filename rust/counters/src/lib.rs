@@ -35,6 +35,7 @@ mod text;
 mod trust;
 mod value;
 
+pub use awaited::start_of;
 pub use bar::{
     BY_WORKERS, BarEntry, BarView, CALLER_TRAITS_SHIFT, FED, ITERATES, Identity, NAMED, Opening,
     REPORTABLE, SPLIT,

@@ -20,7 +20,7 @@ pub(crate) fn is_own(py: Python<'_>, error: &PyErr) -> bool {
 fn judged(py: Python<'_>, error: &PyErr, by: &str) -> bool {
     // With its traceback, which CPython has beside it before 3.12.
     let value = error.clone_ref(py).into_value(py);
-    let module = hot::import(py, c"mp_tqdm._raised");
+    let module = hot::import(py, c"mp_tqdm._stack");
     let judged = module.and_then(|module| hot::call_method(&module, by, &[value.bind(py)]));
     judged.is_ok_and(|judged| judged.is_truthy().unwrap_or(false))
 }

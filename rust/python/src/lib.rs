@@ -16,6 +16,7 @@ mod joining;
 mod line;
 mod lingering;
 mod locks;
+mod naming;
 mod note;
 mod number;
 mod observe;
@@ -45,7 +46,6 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    #[pymodule_export]
     use super::above::end_lines;
     #[pymodule_export]
     use super::fork::{
@@ -60,6 +60,8 @@ mod _core {
     use super::handle::Bar;
     #[pymodule_export]
     use super::hot::{iterate, own_methods};
+    #[pymodule_export]
+    use super::naming::{hash64, own_start};
     #[pymodule_export]
     use super::observe::observe;
     #[pymodule_export]

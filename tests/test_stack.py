@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mp_tqdm import _path
+from mp_tqdm import _stack
 from support import programs
 
 Program = Callable[..., list[str]]
@@ -23,7 +23,7 @@ PACKAGE = "/site-packages/mp_tqdm"
 
 def through(*calls: Call) -> tuple[int, str]:
     """The path in the innermost of these calls, given from the outermost on."""
-    function: Callable[[], tuple[int, str]] = lambda: _path.call_path(PACKAGE, sys._getframe(1))  # noqa: E731
+    function: Callable[[], tuple[int, str]] = lambda: _stack.call_path(PACKAGE, sys._getframe(1))  # noqa: E731
     for file, name in reversed(calls):
         scope: dict[str, Any] = {"inner": function}
         exec(compile(f"def {name}():\n  return inner()", file, "exec"), scope)  # noqa: S102
@@ -59,7 +59,7 @@ def test_another_place_is_another_path(one: tuple[Call, ...], another: tuple[Cal
 
 def test_another_line_is_another_path() -> None:
     def here() -> tuple[int, str]:
-        return _path.call_path(PACKAGE, sys._getframe(1))
+        return _stack.call_path(PACKAGE, sys._getframe(1))
 
     def helper() -> tuple[int, str]:
         return here()
@@ -87,7 +87,7 @@ def test_the_text_is_the_innermost_call_that_is_not_the_packages() -> None:
 
 
 def test_no_frame_is_a_path_of_its_own() -> None:
-    assert _path.call_path(PACKAGE, None) == (1, "?")
+    assert _stack.call_path(PACKAGE, None) == (1, "?")
 
 
 def test_numbers_have_64_bits() -> None:
@@ -105,16 +105,16 @@ def test_code_may_come_from_anywhere(file: str) -> None:
 
 
 def test_code_that_is_gone_is_forgotten() -> None:
-    for n in range(2 * _path._REMEMBERED):
+    for n in range(2 * _stack._REMEMBERED):
         through((f"/cells/{n}.py", "cell"))
-    assert len(_path._steps[PACKAGE]) <= _path._REMEMBERED
+    assert len(_stack._steps[PACKAGE]) <= _stack._REMEMBERED
 
 
 def test_a_key_is_a_path_of_its_own() -> None:
-    numbers = {_path.key_path(key) for key in ("", "a", "b", "ab", "a\ud800")}
+    numbers = {_stack.key_path(key) for key in ("", "a", "b", "ab", "a\ud800")}
     assert len(numbers) == 5
     assert all(0 < number < 1 << 64 for number in numbers)
-    assert _path.key_path("a") == _path.key_path("a")
+    assert _stack.key_path("a") == _stack.key_path("a")
 
 
 # --- Where a path ends
@@ -156,7 +156,7 @@ def test_a_thread_has_the_path_of_its_own_work() -> None:
     found: list[tuple[int, str]] = []
 
     def task() -> None:
-        found.append(_path.call_path(PACKAGE, sys._getframe(0)))
+        found.append(_stack.call_path(PACKAGE, sys._getframe(0)))
 
     def start() -> None:
         thread = threading.Thread(target=task)
@@ -177,10 +177,10 @@ def test_a_thread_has_the_path_of_its_own_work() -> None:
 # `here(label)` prints the path that leads to its caller.
 HERE = """
     import json, os, sys
-    from mp_tqdm import _path
+    from mp_tqdm import _stack
 
     def here(label):
-        path, text = _path.call_path("/nowhere", sys._getframe(1))
+        path, text = _stack.call_path("/nowhere", sys._getframe(1))
         os.write(1, (json.dumps([label, path, text]) + "\\n").encode())
 
 """
@@ -318,16 +318,3 @@ def test_a_forked_process_is_where_it_was(program: Program) -> None:
     done = programs.run(program(HERE + source))
     assert len(done.stdout.splitlines()) == 4
     assert len(paths(done)["both"]) == 1
-
-
-def test_the_module_imports_os_alone() -> None:
-    source = """
-import __future__, importlib.util, os, sys
-spec = importlib.util.spec_from_file_location("alone", sys.argv[1])
-module = importlib.util.module_from_spec(spec)
-before = set(sys.modules)
-spec.loader.exec_module(module)
-print(sorted(set(sys.modules) - before))
-"""
-    done = programs.run([sys.executable, "-S", "-c", source, os.path.abspath(_path.__file__)])
-    assert (done.stdout, done.stderr) == ("[]\n", "")
