@@ -159,6 +159,32 @@ def test_n_that_is_set_in_one_thread_is_what_it_reads(program: Program) -> None:
     assert lines == ["7", "20", "21", "32 32"]
 
 
+def test_n_that_is_set_is_read_to_the_last_bit_whatever_stood_there(program: Program) -> None:
+    lines = printed(
+        program("""
+            from mp_tqdm import mp_tqdm
+
+            def wrong(bar):
+                numbers = [25.51, 0.21, 22.88, 1e-10, 7, 1e20, 3, -0.1, 2**62, 0.3, 2**70, 5, 0]
+                for n in numbers:
+                    for before in numbers:
+                        bar.n = before
+                        bar.update(0.1)
+                        bar.n = n
+                        shown = repr(n if n < 2**63 else float(n))
+                        if repr(bar.n) != shown or not bar.receipt()["n"] == n:
+                            yield before, n, bar.n
+
+            print(*wrong(mp_tqdm(total=100)))
+            bar = mp_tqdm(total=100, bar_format="{n_fmt}/{total_fmt}")
+            for n in (93.88, 25.51, 100):
+                bar.n = n
+                print(bar)
+        """)
+    )
+    assert lines == ["", "93.88/100", "25.51/100", "100/100"]
+
+
 def test_n_that_is_set_in_a_fork_child_adds_to_what_the_child_read(program: Program) -> None:
     lines = printed(
         program("""

@@ -125,9 +125,27 @@ impl BarCore {
             here.forget_read();
             seen.unwrap_or(now.n)
         };
-        if value != seen {
+        if value != seen && !(seen == now.n && self.place(process, value, now)) {
             self.add(process, value - seen);
         }
+    }
+
+    /// As [`BarCore::set_n`] where nobody counted since: to the last bit, which the sum of a float and
+    /// a difference may miss. False where that is exact, or where others count in the same place.
+    fn place(&self, process: &'static Process, value: Value, now: Count) -> bool {
+        let (cell, shared) = self.cell(process);
+        let is_whole = matches!((value, now.n), (Value::Int(_), Value::Int(_)));
+        if is_whole || shared || cfg!(Py_GIL_DISABLED) {
+            return false;
+        }
+        cell.set_n(if now.n == now.own {
+            value
+        } else {
+            now.own + (value - now.n)
+        });
+        self.warm_again(cell);
+        lock(&self.here).of(process).count();
+        true
     }
 
     pub(crate) fn total(&self) -> Option<Value> {
