@@ -198,6 +198,7 @@ class mp_tqdm(Frames, Together):  # noqa: N801 - the name that users change thei
         # A subclass that draws in its own way, or has a screen of its own, draws wherever it is.
         is_own = self._needs_python(initial, total, postfix, mode) or gui
         descriptor = None if is_off or is_own else _streams.descriptor(file, mode)
+        sync = None if is_off or descriptor is not None else _stack.module("mp_tqdm._sync")
         instances = self._instances
         if instances or position is not None:
             self._pos = free_position(instances) if position is None else -position
@@ -222,7 +223,7 @@ class mp_tqdm(Frames, Together):  # noqa: N801 - the name that users change thei
             leave=leave if leave is None else bool(leave),
             position=None if position is None else abs(position),
             stream=descriptor,
-            self_drawn=descriptor is None and not is_off,
+            self_drawn=sync is not None,
             own_file=descriptor is None and file not in _forks.streams,
             own_line=disable is False,
         )
@@ -232,10 +233,8 @@ class mp_tqdm(Frames, Together):  # noqa: N801 - the name that users change thei
         instances.add(self)
         if postfix:
             self._start_postfix(postfix)
-        if descriptor is None and not is_off:
-            from mp_tqdm import _sync
-
-            _sync.begin(self)
+        if sync is not None:
+            sync.begin(self)
         self._start_t = self._printed_t = self._time()
 
     # --- the life of a bar -----------------------------------------------------------------------
@@ -277,9 +276,9 @@ class mp_tqdm(Frames, Together):  # noqa: N801 - the name that users change thei
             better = self._close_native(native)
             _streams.restore_after(self)
         if better is not None and sys.meta_path is not None:  # while imports work
-            from mp_tqdm import _errors
-
-            _errors.suggest(self, better)
+            errors = _stack.module("mp_tqdm._errors")
+            if errors is not None:
+                errors.suggest(self, better)
 
     def _let_go(self) -> None:
         """Ends a bar that nobody has any more, and that `close` left as it was since it is off."""
@@ -294,11 +293,10 @@ class mp_tqdm(Frames, Together):  # noqa: N801 - the name that users change thei
 
     def _close_native(self, native: "Any") -> "Any":
         leave = self.leave if self.leave is None else bool(self.leave)
-        if "tqdm.std" not in sys.modules:
+        stock = _stack.module("mp_tqdm._stock") if "tqdm.std" in sys.modules else None
+        if stock is None:
             return native.close(leave)
-        from mp_tqdm import _stock
-
-        with _stock.pause(None if leave is False else getattr(self, "fp", None)):
+        with stock.pause(None if leave is False else getattr(self, "fp", None)):
             return native.close(leave)
 
     def reset(self, total: float | None = None) -> None:

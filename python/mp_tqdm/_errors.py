@@ -130,11 +130,8 @@ def warn_of_colour(colour: Any) -> None:
         return
     digits = name.lstrip("#").lower()
     if len(name) != len("#rrggbb") or name[0] != "#" or digits.strip("0123456789abcdef"):
-        import warnings
-
-        from mp_tqdm import _said
-
-        if not _said.is_first(f"colour {name}"):
+        warnings, said = map(_stack.module, ("warnings", "mp_tqdm._said"))
+        if warnings is None or said is None or not said.is_first(f"colour {name}"):
             return
         warnings.warn(
             f"Unknown colour ({colour}); valid choices: [hex (#00ff00), {', '.join(_COLOURS)}]",
@@ -145,12 +142,13 @@ def warn_of_colour(colour: Any) -> None:
 
 def suggest(bar: Any, reduction: str) -> None:
     """Says that a line ended far from its total, and how it would have met it."""
-    import warnings
-
     if reduction == "nothing":
-        from mp_tqdm import _lost
-
-        _lost.name_below(bar)
+        lost = _stack.module("mp_tqdm._lost")
+        if lost is not None:
+            lost.name_below(bar)
+        return
+    warnings = _stack.module("warnings")
+    if warnings is None:
         return
     warnings.warn(
         f"the bar {bar.desc.rstrip(': ') or 'without desc'!r} ended far from its total "

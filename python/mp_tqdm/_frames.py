@@ -9,7 +9,7 @@ Where Python code draws (`_sync`) they are tqdm's, and a subclass may override e
 
 from time import time
 
-from mp_tqdm import _core
+from mp_tqdm import _core, _stack
 from mp_tqdm._texts import Texts
 
 TYPE_CHECKING = False
@@ -62,10 +62,12 @@ class Frames(Texts):
         """Whether Python has to draw the bar: for its subclass, or for its template."""
         if self._is_hooked or not self._look["bar_format"]:
             return self._is_hooked
-        from mp_tqdm import _templates
-
+        templates = _stack.module("mp_tqdm._templates")
+        if templates is None:
+            return False
         figures = {"n": n, "total": total, "prefix": self._desc}
-        return _templates.needs_python(self._look, postfix, figures) and mode != "json"
+        needs = templates.needs_python(self._look, postfix, figures)
+        return bool(needs) and mode != "json"
 
     def refresh(self, nolock: bool = False, lock_args: "Any" = None) -> bool | None:
         """Shows the present state: where Python code draws, now; elsewhere at the next frame.

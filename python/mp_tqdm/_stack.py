@@ -149,6 +149,21 @@ def pass_on(error: BaseException) -> None:
         raise error
 
 
+def module(name: str) -> "Any":
+    """A module that is imported when first needed; `None` where that fails.
+
+    A program that has no descriptor left, or gave up its rights, can open no file to read it from:
+    what it runs then goes on without what the module does.
+    """
+    package, _, own = name.rpartition(".")
+    try:
+        __import__(package or name, fromlist=[own])
+        return sys.modules[name]
+    except (ImportError, OSError) as error:
+        pass_on(error)
+        return None
+
+
 class suppress:  # noqa: N801 - named as the standard library's
     """As `contextlib.suppress`, but what the program waits for is raised."""
 

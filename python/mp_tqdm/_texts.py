@@ -383,9 +383,10 @@ def check(  # noqa: PLR0917 - the constructor's own
         and (bar_format is None or type(bar_format) is str)
         and not colour
     ):
-        from mp_tqdm import _errors
-
-        _errors.check(locals())
+        arguments = locals()
+        errors = _stack.module("mp_tqdm._errors")
+        if errors is not None:
+            errors.check(arguments)
 
 
 def total_of(total: "Any", iterable: "Any") -> "Any":

@@ -201,10 +201,10 @@ class Aside:
                 bar.clear(nolock=True)
                 self._wiped.append(bar)
         if "tqdm.std" in sys.modules and self._stream is not None:
-            from mp_tqdm import _stock
-
-            self._stock = _stock.made_room(self._stream)
-            self._stock.__enter__()
+            stock = _stack.module("mp_tqdm._stock")
+            if stock is not None:
+                self._stock = stock.made_room(self._stream)
+                self._stock.__enter__()
         if self._is_held and not self._above:
             _core.hold()
 

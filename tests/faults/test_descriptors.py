@@ -239,3 +239,63 @@ def test_a_library_that_replaces_descriptors_below_64_harms_nothing(
     assert terminal.wait() == 0
     swept = programs.run(program("import mp_tqdm; mp_tqdm.mp_tqdm(disable=True)"))
     assert swept.returncode == 0, swept.stderr
+
+
+USED_UP = """
+    import io, os, resource, sys
+
+    if sys.argv[1] == "beside":
+        import tqdm.std
+    from mp_tqdm import mp_tqdm, report_progress
+
+    uses = {
+        "close": lambda bar: bar.close(),
+        "leave": lambda bar: bar.__exit__(ValueError, ValueError(), None),
+        "loop": lambda bar: bar.update(len(list(mp_tqdm(range(3))))),
+        "other file": lambda bar: bar.update(len(list(mp_tqdm(range(3), file=io.StringIO())))),
+        "template": lambda bar: mp_tqdm(bar_format="{n.real}", total=3).close(),
+        "colour": lambda bar: mp_tqdm(colour="nope", total=3).close(),
+        "no number": lambda bar: bar.update(float("nan")),
+        "parts": lambda bar: bar.update(0.5),
+        "postfix": lambda bar: bar.set_postfix(loss=object()),
+        "desc": lambda bar: bar.set_description("now"),
+        "write": lambda bar: bar.write("text"),
+        "print": lambda bar: print("text"),
+        "room": lambda bar: mp_tqdm.external_write_mode().__enter__(),
+        "refresh": lambda bar: (bar.refresh(), bar.clear(), bar.display(), str(bar)),
+        "again": lambda bar: bar.reset(),
+        "report": lambda bar: report_progress(1, bar="nobody's"),
+        "known": lambda bar: (bar.format_dict, bar.n, bar.total, bar.desc, repr(bar)),
+    }
+    for name, use in uses.items():
+        child = os.fork()
+        if child == 0:
+            step = "open"
+            try:
+                bar = mp_tqdm(total=10)
+                bar.update()
+                resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+                step = "use"
+                use(bar)
+                step = "go on"
+                bar.update()
+                bar.close()
+                step = "done"
+            except BaseException as error:
+                step = f"{step}: {error!r}"
+            os.write(1, f"{name}: {step}\\n".encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.faults("F31")
+@pytest.mark.parametrize("tqdm", ["beside", "without"])
+def test_no_use_of_a_bar_raises_where_no_file_can_be_opened_any_more(
+    program: Program, tqdm: str
+) -> None:
+    process = programs.run(program(USED_UP, tqdm, options=("-W", "ignore")))
+    assert process.returncode == 0, process.stderr
+    steps = [line for line in process.stdout.splitlines() if ": " in line]
+    assert len(steps) == 17, process.stdout
+    assert [step for step in steps if not step.endswith(": done")] == []

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyFloat;
 
 use crate::hot;
+use crate::interrupt::is_own;
 
 /// A number that Python gave: an int where it is one that fits, else a float. `None` for NaN, the
 /// infinities and ints beyond every float: they are ignored, with one warning.
@@ -78,7 +79,11 @@ pub(crate) fn to_python(py: Python<'_>, value: Value) -> PyResult<Py<PyAny>> {
 
 /// Warns by Python's own rules, which show a warning of one place once, in one process of the job.
 pub(crate) fn warn_once(py: Python<'_>, text: &CStr) -> PyResult<()> {
-    let said = hot::import(py, c"mp_tqdm._said")?;
+    let said = match hot::import(py, c"mp_tqdm._said") {
+        // No file can be opened any more: whoever said it, it is not worth an error.
+        Err(error) if is_own(py, &error) => return Ok(()),
+        said => said?,
+    };
     let text_of_it = hot::text(py, &text.to_string_lossy())?;
     if !hot::call_method(&said, "is_first", &[&text_of_it])?.is_truthy()? {
         return Ok(());
