@@ -106,6 +106,9 @@ def unpatch() -> None:
     _patch.unpatch()
 
 
+_forks.begin()
+
+
 @atexit.register
 def _at_exit() -> None:
     """Ends what workers left to a process that never counted itself, and names what was lost."""

@@ -64,6 +64,7 @@ __all__ = [
     "observe",
     "own_methods",
     "own_start",
+    "print_beside",
     "report_progress",
     "resume_behind_fork",
     "stop_drawing",
@@ -463,6 +464,12 @@ def join(*, follows_workers: bool = False) -> None:
     Raises:
         RuntimeError: There is no place in a job. (What counts attaches by itself, and counts alone
             then.)
+    """
+
+def print_beside(path: str) -> None:
+    """Has this process print above the lines of the job whose segment stands at `path`.
+
+    For one that is not attached, and is not attached by this.
     """
 
 def is_attached() -> bool:

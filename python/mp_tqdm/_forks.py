@@ -72,6 +72,7 @@ def note_fork(*, is_late: bool = False) -> None:
     _followed.clear()
     _pid, had_group, at_fork = os.getpid(), group_exists(), known
     streams[:] = sys.stdout, sys.stderr
+    _begin_beside()
 
 
 def _note_child() -> None:
@@ -243,6 +244,68 @@ def prepare() -> None:
         if not _stack.is_own(error):
             raise
         # The workers start all the same, and count.
+
+
+# By one of these a launcher, or who gave a session, named this process.
+_NAMED_BY = (
+    "LOCAL_RANK",
+    "MP_TQDM_SESSION",
+    "MV2_COMM_WORLD_RANK",
+    "OMPI_COMM_WORLD_RANK",
+    "PMIX_RANK",
+    "PMI_RANK",
+    "RANK",
+    "SLURM_PROCID",
+)
+# The job beside whose lines this process prints, once that was asked for.
+_beside: list[str] = []
+_is_beside = False
+
+
+def begin() -> None:
+    """At import: one that is not alone in its job prints above the lines of the others."""
+    is_child = any(maker or _is_being_made(own) for own, maker in packages())
+    if is_child or any(name in os.environ for name in _NAMED_BY):
+        _begin_beside()
+
+
+def _begin_beside() -> None:
+    from mp_tqdm import _streams
+
+    global _is_beside  # noqa: PLW0603 - of this process
+    _is_beside = True
+    _beside.clear()
+    _streams.redirect_worker()
+
+
+def end_beside() -> None:
+    """This process is alone in its job after all: its streams are replaced for its own bars."""
+    global _is_beside  # noqa: PLW0603 - of this process
+    if _is_beside and not children:
+        from mp_tqdm import _streams
+
+        _is_beside = False
+        _streams.leave_worker()
+
+
+def _is_being_made(own: "Any") -> bool:
+    """Whether a spawned child imports the program, and does not know its maker yet."""
+    return hasattr(own, "_inheriting")
+
+
+def before_text() -> None:
+    """Before a text of a process that is not attached: looks whether lines are drawn there."""
+    if children or not _is_beside:
+        follow_workers()
+    if not _is_beside or _core.is_attached() or any(_is_being_made(own) for own, _ in packages()):
+        return
+    from mp_tqdm import _job
+
+    if not _beside:
+        _beside.append(_job.who().job)
+    path = _job.segment(_beside[0])
+    if path is not None:
+        _core.print_beside(path)
 
 
 # The job that children of this process would begin, once it was asked for; empty in a worker.

@@ -135,6 +135,8 @@ def attach(follows_workers: bool) -> list[str]:
         _streams.redirect_worker()
     elif found.local_world > 1:
         _streams.keep_redirected()
+    else:
+        _forks.end_beside()
     # Where a job's name may come again, a leftover is taken for another run's.
     if lost[0] and found.rule != "environment":
         _core.add_lost(*lost)

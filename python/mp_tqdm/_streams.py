@@ -209,6 +209,11 @@ def redirect_worker() -> None:
     _redirect(0)
 
 
+def leave_worker() -> None:
+    """Leaves the streams to this process: they are as before with the end of its last bar."""
+    _open.discard(0)
+
+
 def keep_redirected() -> None:
     """Redirects the streams from the first bar on to the end: other ranks print then, too."""
     _open.add(0)

@@ -10,6 +10,7 @@
 mod awaited;
 mod bar;
 mod bars;
+mod beside;
 mod cell;
 mod cells;
 mod children;
@@ -41,6 +42,7 @@ pub use bar::{
     REPORTABLE, SPLIT,
 };
 pub use bars::{Bars, Joined};
+pub use beside::Beside;
 pub use cell::{Cell, CellView, OWN_LINE};
 pub use cells::{Cells, Claimed};
 pub use children::has_children;

@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::path::Path;
 
+use nix::fcntl::OFlag;
+
 use crate::awaited;
 use crate::error::Error;
 use crate::file;
@@ -32,7 +34,7 @@ pub struct Observed {
 pub fn observe(path: &Path) -> Result<Observed, Error> {
     let name = path.file_name().and_then(|name| name.to_str());
     let job = name.and_then(file::job_of).ok_or(Error::Corrupt)?;
-    let locks = Locks::new(open_to_look(path)?)?;
+    let locks = Locks::new(open_to_look(path, OFlag::O_RDONLY)?)?;
     let file = locks.file().try_clone().map_err(|_| Error::Contended)?;
     let tables = shm::copy_file(&File::from(file))?;
     match tables.inspect(job) {

@@ -85,14 +85,14 @@ pub(crate) fn leads_to(path: &Path, stat: &FileStat) -> bool {
     lstat(path).is_ok_and(|named| named.st_dev == stat.st_dev && named.st_ino == stat.st_ino)
 }
 
-/// Opens a segment for looking at it alone, by the rules for attaching to one. Not even opened is what
+/// Opens a segment for looking at it from outside, by the rules for attaching to one. Not even opened is what
 /// is no regular file: a writer waits at a FIFO until somebody opens it for reading.
 ///
 /// Not for the segment that this process is attached to: closing the file would drop its locks.
-pub(crate) fn open_to_look(path: &Path) -> Result<OwnedFd, Error> {
+pub(crate) fn open_to_look(path: &Path, access: OFlag) -> Result<OwnedFd, Error> {
     let inspected = Error::system("inspect the segment");
     check(&lstat(path).map_err(&inspected)?)?;
-    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let flags = access | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
     let file = open(path, flags, Mode::empty()).map_err(refused)?;
     let stat = fstat(&file).map_err(&inspected)?;
     check(&stat)?;

@@ -16,10 +16,10 @@ use mp_tqdm_counters::sync::Ordering;
 use mp_tqdm_render::{Wait, monotonic};
 use pyo3::prelude::*;
 
-use crate::hot;
 use crate::process::{LAST, Process};
 use crate::shared::Shared;
 use crate::stage::Stage;
+use crate::{beside, hot};
 
 /// How long Python code may write before the lines come back of themselves.
 const HOLD_S: f64 = 1.0;
@@ -185,10 +185,13 @@ fn word(device: u64) -> u64 {
     device << 1
 }
 
-/// This process in its job; of a fork child that has not counted yet, its parent's.
+/// This process in its job; of one that has not counted, what it prints beside, or its parent's before a
+/// fork.
 fn header() -> Option<&'static Header> {
-    let process = hot::process().or_else(|| hot::process_at(&LAST))?;
-    Some(&process.home.tables.header)
+    let of = |process: &'static Process| &process.home.tables.header;
+    let before_fork = || hot::process_at(&LAST).map(of);
+    let process = hot::process().map(of);
+    process.or_else(beside::header).or_else(before_fork)
 }
 
 /// Whether lines of the job are drawn on the terminal of that device number.

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use mp_tqdm_counters::Role;
 use pyo3::prelude::*;
 
+use crate::above::draws_on;
 use crate::interrupt::is_own;
 use crate::locks::lock;
-use crate::{entries, hot, joining, unfinished};
+use crate::{beside, entries, hot, joining, unfinished};
 
 /// Before a fork: none of the threads may live in the child. Where another thread attaches this process
 /// just now, the child would not be told of its job: that is waited for.
@@ -102,13 +103,14 @@ pub(crate) fn resume(py: Python<'_>) {
     }
 }
 
-/// Before a text: a process that is not attached joins those of its children that count already.
-pub(crate) fn follow_workers(py: Python<'_>) -> PyResult<()> {
-    if hot::process().is_some() {
+/// Before a text of a process that is not attached: it joins those of its children that count already,
+/// or looks for the lines of others on that terminal.
+pub(crate) fn before_text(py: Python<'_>, device: u64) -> PyResult<()> {
+    if hot::process().is_some() || draws_on(device) || beside::is_known() {
         return Ok(());
     }
     let forks = hot::import(py, c"mp_tqdm._forks");
-    match forks.and_then(|forks| hot::call_method(&forks, "follow_workers", &[])) {
+    match forks.and_then(|forks| hot::call_method(&forks, "before_text", &[])) {
         Err(error) if !is_own(py, &error) => Err(error),
         // It prints all the same.
         Err(_) => Ok(()),

@@ -3,6 +3,7 @@
 mod above;
 mod arguments;
 mod bar;
+mod beside;
 mod entries;
 mod farewell;
 mod fork;
@@ -47,6 +48,8 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use super::above::end_lines;
+    #[pymodule_export]
+    use super::beside::print_beside;
     #[pymodule_export]
     use super::fork::{
         after_fork_in_child, after_fork_in_parent, before_fork, expect_workers, resume_behind_fork,

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 use crate::above::{Around, around, draw_again, draws_on, end_lines_before_text, printed};
-use crate::fork::follow_workers;
+use crate::fork::before_text;
 use crate::hot;
 use crate::unfinished::{self, Place, Unfinished};
 
@@ -71,7 +71,7 @@ impl AboveBars {
     /// Writes a text: its whole lines now, in one piece, and the rest with what is to come.
     fn __call__(&self, text: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let py = text.py();
-        follow_workers(py)?;
+        before_text(py, self.device)?;
         end_lines_before_text(py, self.device);
         let stream = self.stream.bind(py);
         let manner = self.manner(stream)?;
