@@ -23,6 +23,8 @@ NEEDS_PYTHON: list[tuple[str, Any]] = [
     ("{n.real} of {total.imag} {bar}", None),
     ("{n} {postfix.real:>5}", 7),
     ("{bar:{ncols}} {n}", None),
+    ("{n:x} of {total:b}", None),
+    ("{n:c}{total:>8X}{n:o}", None),
 ]
 
 
@@ -90,6 +92,21 @@ def test_it_raises_on_each_kind_of_file(template: str, program: Program) -> None
     )
     process = programs.run(command)
     assert (process.stdout.split(), process.stderr) == (["0"] * 5, "")
+
+
+def test_the_size_of_the_screen_may_have_a_format(program: Program) -> None:
+    with Terminal(columns=60) as terminal:
+        terminal.start(
+            program(
+                """
+                from mp_tqdm import mp_tqdm
+                with mp_tqdm(total=4, bar_format="{n} {ncols:>4d} {nrows:<4}.") as bar:
+                    bar.update(4)
+                """
+            )
+        )
+        assert terminal.wait() == 0, terminal.text()
+        assert terminal.lines() == ["4   59 23  ."]
 
 
 def test_a_field_that_is_known_after_the_delay_may_be_in_a_template() -> None:

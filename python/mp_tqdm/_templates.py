@@ -29,6 +29,9 @@ def needs_python(look: dict[str, Any], postfix: Any, figures: dict[str, Any]) ->
     template = look["bar_format"]
     shown, is_raw = _shown(postfix)
     look = {name: value for name, value in look.items() if name not in _NOT_SHOWN}
+    for name, usual in _USUAL_SIZE.items():
+        if look[name] is None:  # it is asked for at each frame
+            look[name] = usual
     # Silent until then, the line has a rate by its first frame.
     _core.format_meter(
         elapsed=look.pop("delay"), initial=figures["n"], postfix=shown, **figures, **look
@@ -37,6 +40,7 @@ def needs_python(look: dict[str, Any], postfix: Any, figures: dict[str, Any]) ->
 
 
 _NOT_SHOWN = ("smoothing", "mininterval")
+_USUAL_SIZE = {"ncols": 79, "nrows": 23}
 
 
 def _shown(postfix: Any) -> tuple[Any, bool]:

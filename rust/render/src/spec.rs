@@ -10,6 +10,9 @@ const SIZE_MAX: usize = 4096;
 /// Digits after the point of `e`, `f` and `%`, and significant digits of `g`, unless given.
 const DEFAULT_PRECISION: usize = 6;
 
+/// The types that are rendered here. (`b`, `c`, `o`, `x` and `X` are not: no line needs them to be quick.)
+const KINDS: &str = "sdneEfFgG%";
+
 /// A parsed specification. Every method returns `None` where Python would raise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spec {
@@ -83,7 +86,8 @@ impl Spec {
         }
         let mut kind = rest.chars();
         spec.kind = kind.next();
-        kind.as_str().is_empty().then_some(spec)
+        let is_known = spec.kind.is_none_or(|kind| KINDS.contains(kind));
+        (is_known && kind.as_str().is_empty()).then_some(spec)
     }
 
     /// `format(text, spec)`.

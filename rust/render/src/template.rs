@@ -229,9 +229,12 @@ mod tests {
                 "{source}: {error:?}"
             );
         }
-        assert!(matches!(
-            Template::parse("{n:#x}"),
-            Err(FormatError::Spec { .. })
-        ));
+        for source in ["{n:#x}", "{n:x}", "{total:>8b}", "{n:c}", "{desc:y}"] {
+            let error = Template::parse(source);
+            assert!(
+                matches!(error, Err(FormatError::Spec { .. })),
+                "{source}: {error:?}"
+            );
+        }
     }
 }
