@@ -68,3 +68,49 @@ def test_a_program_ends_on_a_stopped_terminal(
     (tmp_path / "stopped").touch()
     assert terminal.programs[0].wait(20) == 0
     terminal.press(GO_ON)
+
+
+def test_nothing_is_drawn_from_a_background_that_is_to_stop(
+    terminal: Terminal, program: Program, tmp_path: Path
+) -> None:
+    terminal.start(
+        program("""
+            import os, signal, sys, termios, time
+            here = os.path.dirname(__file__)
+            def wait_for(name):
+                while not os.path.exists(os.path.join(here, name)):
+                    time.sleep(0.005)
+            modes = termios.tcgetattr(0)
+            modes[3] |= termios.TOSTOP
+            termios.tcsetattr(0, termios.TCSANOW, modes)
+            job = os.fork()
+            if job == 0:
+                os.setpgid(0, 0)
+                from mp_tqdm import mp_tqdm
+                with mp_tqdm(total=4, desc="work", mininterval=0.02) as bar:
+                    for _ in range(2):
+                        bar.update()
+                        time.sleep(0.1)
+                    open(os.path.join(here, "counted"), "x").close()
+                    wait_for("fetched")
+                    bar.update(2)
+                sys.exit()
+            print("shell", flush=True)
+            wait_for("looked")
+            signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+            os.tcsetpgrp(0, job)
+            os.waitpid(job, 0)
+            os.tcsetpgrp(0, os.getpgrp())
+            print("shell again")
+        """)
+    )
+    wait_until((tmp_path / "counted").exists, "the bar to count")
+    terminal.settle()
+    assert terminal.lines() == ["shell"]
+    (tmp_path / "looked").touch()
+    terminal.wait_for(lambda screen: "| 2/4 [" in screen.text())
+    (tmp_path / "fetched").touch()
+    assert terminal.wait() == 0
+    first, line, last = terminal.lines()
+    assert (first, last) == ("shell", "shell again")
+    assert line.startswith("work: 100%|")

@@ -7,7 +7,7 @@ use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use nix::sys::termios::{LocalFlags, tcgetattr};
-use nix::unistd::write;
+use nix::unistd::{getpgrp, tcgetpgrp, write};
 
 use crate::sink::{Outcome, Sink, Size};
 
@@ -102,6 +102,9 @@ impl Sink for FdSink {
         let Some(fd) = self.own() else {
             return Outcome::Dead;
         };
+        if is_refused(fd) {
+            return Outcome::Busy;
+        }
         match self.manner {
             Manner::AtOnce => write_once(fd, bytes),
             Manner::Careful => Self::write_carefully(fd, bytes),
@@ -135,6 +138,14 @@ impl Drop for FdSink {
 
 fn inode_of(fd: &OwnedFd) -> Option<(u64, u64)> {
     fstat(fd).ok().map(|stat| (stat.st_dev, stat.st_ino))
+}
+
+/// Whether the terminal is to stop who writes now: it says so of the background (`stty tostop`). The
+/// thread blocks the signal, and would write all the same.
+fn is_refused(fd: BorrowedFd<'_>) -> bool {
+    // It fails for a terminal that is not this session's, which refuses nobody.
+    tcgetpgrp(fd).is_ok_and(|foreground| foreground != getpgrp())
+        && tcgetattr(fd).is_ok_and(|modes| modes.local_flags.contains(LocalFlags::TOSTOP))
 }
 
 fn write_once(fd: BorrowedFd<'_>, bytes: &[u8]) -> Outcome {
