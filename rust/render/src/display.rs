@@ -116,8 +116,9 @@ impl Display {
         Some(again)
     }
 
-    /// What the terminal has not taken of the last frame, mostly nothing. Whoever takes it writes it
-    /// before a text of his own, which would else stand in the middle of that frame.
+    /// What the terminal has not taken of the last frame and of the lines that stay, mostly nothing.
+    /// Whoever takes it writes it before a text of his own, which would else stand in the middle of that
+    /// frame, or above the last line of a bar that ended before.
     pub fn take_rest(&mut self, id: OutputId) -> Vec<u8> {
         let output = self.outputs.iter_mut().find(|(known, _)| *known == id);
         output.map_or_else(Vec::new, |(_, output)| output.take_rest())

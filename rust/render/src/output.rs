@@ -142,9 +142,17 @@ impl Output {
         self.block.again(self.size())
     }
 
-    /// Hands over what the terminal has not taken of the last frame.
+    /// Hands over what the terminal has not taken: the rest of the last frame, and the lines that wait.
     pub(crate) fn take_rest(&mut self) -> Vec<u8> {
-        self.outlet.take_rest()
+        let mut rest = self.outlet.take_rest();
+        if self.kind == Kind::Terminal && !self.waiting.is_empty() {
+            let waiting = self.waiting.make_contiguous();
+            let size = self.outlet.size().unwrap_or(Size::UNKNOWN);
+            let lines = self.block.compose(waiting, &[], size, Remains::Erase);
+            rest.extend_from_slice(&self.encoding.encoded(&lines));
+            self.waiting.clear();
+        }
+        rest
     }
 
     /// Draws the live lines again that somebody erased.
