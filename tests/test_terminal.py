@@ -40,6 +40,21 @@ print("end")
     for outer in (True, False, None)
 }
 SEQUENCES = {
+    "an inner bar that is over before both were drawn": """
+import time
+with tqdm(total=1, desc="before") as bar:
+    time.sleep(0.03)
+    bar.update()
+with tqdm(total=1, desc="outer") as outer:
+    with tqdm(total=1, desc="inner", leave=None) as inner:
+        time.sleep(0.03)
+        inner.update()
+    outer.update()
+for number in range(3):
+    with tqdm(total=1, desc=f"alone {number}", leave=None) as bar:
+        time.sleep(0.03)
+        bar.update()
+""",
     "one after the other": """
 import time
 for number in range(3):

@@ -228,13 +228,17 @@ pub(crate) fn around(device: u64, is_whole: bool) -> Option<Around> {
 
 impl Stage {
     /// Of the process that draws the lines.
-    fn around(&self, process: &Process, device: u64, is_whole: bool) -> Option<Around> {
+    fn around(&self, process: &'static Process, device: u64, is_whole: bool) -> Option<Around> {
         if !process.home.tables.ownership().is_owner(process.home.me) {
             return None;
         }
         let mut shared = self.try_shared()?;
         let (output, _) = shared.shown.filter(|(_, of)| *of == device)?;
         let now_s = monotonic().as_secs_f64();
+        if !shared.finished.is_empty() {
+            // Bars ended, and the thread did not get the processor for their last lines.
+            self.look(process, &mut shared, now_s);
+        }
         let text_s = std::mem::replace(&mut shared.noise.text_s, now_s);
         let shown_on = &process.home.tables.header.shown_on;
         let stand = shown_on.load(Ordering::Relaxed) == word(device);

@@ -65,7 +65,7 @@ impl Farewell {
             return nothing;
         };
         let (mut rows, reduction) = (last.rows, last.hint);
-        let keep = leave.unwrap_or_else(|| shared.is_first(id));
+        let keep = leave.unwrap_or_else(|| shared.is_outermost(process, id));
         let output = shared.local.get(&id).map(|local| local.output);
         if let [row] = &rows[..]
             && let Some(output) = output.filter(|output| shared.may_linger(*output))

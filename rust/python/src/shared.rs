@@ -8,12 +8,14 @@ use mp_tqdm_counters::{BarId, Home, ProcessId, Rank, Role, Tables};
 use mp_tqdm_render::{Display, LastText, OutputId, Row, Style};
 
 use crate::above::Noise;
+use crate::group::{Group, groups};
 use crate::line::{is_row_of, row_ids};
 use crate::lingering::Lingering;
 use crate::outputs::{Manner, Stream};
 use crate::process::Process;
 use crate::scene::{LastRows, Scene};
 use crate::style::Looks;
+use crate::traits::APART;
 use crate::turn::{Drawer, Turn};
 
 /// What this process knows of a bar that it opened, beyond what the segment says.
@@ -172,7 +174,19 @@ impl Shared {
         }
     }
 
-    /// Whether the bar's line is the outermost one.
+    /// Whether the bar is the outermost one of those that are open now, drawn or not yet.
+    pub(crate) fn is_outermost(&self, process: &Process, id: BarId) -> bool {
+        let is_seen = |group: &&Group| {
+            let is_here = group.ids.iter().any(|id| self.local.contains_key(id));
+            let is_closing = group.ids.iter().any(|id| self.closing.contains(id));
+            !is_closing && (is_here || !group.view.has(APART))
+        };
+        let groups = groups(process.home.tables);
+        let first = groups.iter().find(is_seen);
+        first.is_none_or(|group| group.ids.contains(&id))
+    }
+
+    /// Whether the bar's line was the outermost one of the last frame.
     pub(crate) fn is_first(&self, id: BarId) -> bool {
         self.first.is_none_or(|first| first == id)
     }

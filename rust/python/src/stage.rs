@@ -245,7 +245,7 @@ impl Stage {
             .unwrap_or_else(|| self.look(process, &mut self.shared(), now_s))
     }
 
-    fn look(&self, process: &'static Process, shared: &mut Shared, now_s: f64) -> Wait {
+    pub(crate) fn look(&self, process: &'static Process, shared: &mut Shared, now_s: f64) -> Wait {
         let now_ms = milliseconds(now_s);
         let owns = shared.owns(process, now_ms);
         if owns {
