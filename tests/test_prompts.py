@@ -62,14 +62,17 @@ def test_in_a_session_a_bar_that_does_not_move_is_not_drawn_again(
     leave(terminal)
 
 
+BAR = re.compile(r"\| \d+/\d+ \[")
+
+
 def bars(terminal: Terminal) -> list[str]:
     """The lines on the screen that have something of a bar."""
-    return [line for line in terminal.lines() if re.search(r"\| \d+/\d+ \[", line)]
+    return [line for line in terminal.lines() if BAR.search(line)]
 
 
 def code(terminal: Terminal) -> list[str]:
     """The others."""
-    return [line for line in terminal.lines() if line and line not in bars(terminal)]
+    return [line for line in terminal.lines() if line and not BAR.search(line)]
 
 
 def test_each_prompt_stands_on_a_line_of_its_own_above_the_bars(
