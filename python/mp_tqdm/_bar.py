@@ -273,21 +273,17 @@ class mp_tqdm(Frames, Together):  # noqa: N801 - the name that users change thei
 
                 _sync.end(self)
         finally:  # also where an interrupt came meanwhile
-            better = self._close_native(native)
-            _streams.restore_after(self)
+            better = self._let_go()
         if better is not None and sys.meta_path is not None:  # while imports work
             errors = _stack.module("mp_tqdm._errors")
             if errors is not None:
                 errors.suggest(self, better)
 
-    def _let_go(self) -> None:
-        """Ends a bar that nobody has any more, and that `close` left as it was since it is off."""
-        native = self._native
-        if native is None:
-            return
+    def _let_go(self) -> "Any":
+        """Ends the native bar: of one that is off, and that `close` leaves as it is, at its end."""
         self._instances.discard(self)
         try:
-            self._close_native(native)
+            return self._close_native(self._native)
         finally:
             _streams.restore_after(self)
 
