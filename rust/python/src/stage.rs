@@ -76,9 +76,8 @@ impl Stage {
     /// Draws a bar that was just opened on a terminal, in the calling thread, if that of the renderer
     /// is not there yet: it has to be made, and on a busy machine it waits for the processor.
     pub(crate) fn show_first(&self, process: &'static Process) {
-        let is_there = self.driver.try_lock().map_or(true, |driver| {
-            driver.as_ref().is_some_and(Driver::is_running)
-        });
+        let is_there = try_lock(&self.driver)
+            .is_none_or(|driver| driver.as_ref().is_some_and(Driver::is_running));
         if !is_there
             && self.is_wanted(process)
             && let Some(mut shared) = self.try_shared()
