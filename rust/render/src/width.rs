@@ -84,9 +84,12 @@ pub fn fit_to_columns(text: &str, columns: usize) -> String {
         used += piece.columns;
         used <= columns
     });
-    let end = start_of_cut_number(text, fitting.map(|piece| piece.bytes).sum());
-    let mut cut = text[..end].to_owned();
-    if end < text.len() && find_escape(&cut) && !cut.ends_with(RESET) {
+    let fitting: usize = fitting.map(|piece| piece.bytes).sum();
+    if fitting == text.len() {
+        return text.to_owned();
+    }
+    let mut cut = text[..start_of_cut_number(text, fitting)].to_owned();
+    if find_escape(&cut) && !cut.ends_with(RESET) {
         cut.push_str(RESET);
     }
     cut
