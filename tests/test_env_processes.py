@@ -214,11 +214,12 @@ def test_a_subprocess_is_on_its_own_unless_it_is_given_the_session(program: Prog
     command = program(WHO + below, "program", "below")
     source = """
     import shlex, subprocess
+    from mp_tqdm import _session
     found = _env.identify(_env.read_facts())
     who("root", publish=True)
     given = dict(os.environ)
     if sys.argv[1] == "given":
-        given["MP_TQDM_SESSION"] = _env.session_value(found, 1, 1)
+        given["MP_TQDM_SESSION"] = _session.value(found, 1, 1)
     subprocess.run(["sh", "-c", shlex.join(sys.argv[2:]) + "; true"], env=given)
     """
     found = lines(programs.run(program(WHO + source, "kept", *command)))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mp_tqdm import _env
+from mp_tqdm import _env, _session
 from mp_tqdm._identity import Place, Process
 from support.identities import KEY, SHELL, child, facts, identity, parent_process, told
 from support.launches import (
@@ -29,7 +29,7 @@ def test_a_session_goes_before_a_parent_and_a_parent_before_a_launcher() -> None
     environ = told(TORCHRUN, job="family:parent")
     assert _env.identify(child(environ, parent_process(TORCHRUN))).job == "family:parent"
     giver = identity("family:session", "family", "root", pid=5, start=6)
-    environ["MP_TQDM_SESSION"] = _env.session_value(giver, 3, 4)
+    environ["MP_TQDM_SESSION"] = _session.value(giver, 3, 4)
     assert _env.identify(child(environ, parent_process(TORCHRUN))).job == "family:session"
 
 
@@ -136,7 +136,7 @@ def test_a_rank_whose_place_is_taken_falls_back_to_a_program_of_its_own() -> Non
 def test_a_session_makes_a_subprocess_a_worker_of_the_giver() -> None:
     place = Place(rank=1, local_world=2, world=2)
     giver = identity(TORCHRUN_JOB, "torchelastic", "rank", place, pid=900, start=400)
-    environ = TORCHRUN | {"MP_TQDM_SESSION": _env.session_value(giver, 7, 12345)}
+    environ = TORCHRUN | {"MP_TQDM_SESSION": _session.value(giver, 7, 12345)}
     found = _env.identify(facts(environ, SHELL, parent_process(TORCHRUN)))
     assert found == identity(TORCHRUN_JOB, "session", "worker", place, parent=found.parent)
     assert found.parent is not None
@@ -145,7 +145,7 @@ def test_a_session_makes_a_subprocess_a_worker_of_the_giver() -> None:
 
 def test_the_children_of_a_sessions_process_stay_in_it_and_its_subprocesses_do_not() -> None:
     giver = identity("family:g", "family", "root", pid=5, start=6)
-    environ = {"MP_TQDM_SESSION": _env.session_value(giver, 7, 12345)}
+    environ = {"MP_TQDM_SESSION": _session.value(giver, 7, 12345)}
     _env.publish(environ, _env.identify(facts(environ)), 8, 99)
     made = child(environ, parents=((1000, 500),), pid=1001)
     assert (_env.identify(made).job, _env.identify(made).rule) == ("family:g", "parent")

@@ -9,7 +9,8 @@ pools) counts into shared memory, and one process draws one line for all of them
 import atexit
 import os
 
-from mp_tqdm import _core, _forks
+# `_job` here, not at the first count: a signal handler might come while it is half imported.
+from mp_tqdm import _core, _forks, _job  # noqa: F401
 from mp_tqdm._bar import mp_tqdm, trange
 from mp_tqdm._core import __debug_build__, __version__, report_progress
 

@@ -30,7 +30,7 @@ Launchers name a rank by environment variables, which everything below the rank 
 from __future__ import annotations
 
 from mp_tqdm._facts import read_facts
-from mp_tqdm._forks import SESSION_VARIABLE, digest, launcher_fingerprint, names_a_rank, publish
+from mp_tqdm._forks import digest, launcher_fingerprint, names_a_rank, publish
 from mp_tqdm._identity import Identity, Place, at
 from mp_tqdm._published import (
     makers_above,
@@ -38,7 +38,6 @@ from mp_tqdm._published import (
     read_published,
     read_session,
     read_starter,
-    session_value,
 )
 
 TYPE_CHECKING = False
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
     from mp_tqdm._launchers import Launch
 
 __all__ = [
-    "SESSION_VARIABLE",
     "Identity",
     "fall_back",
     "first_process",
@@ -56,7 +54,6 @@ __all__ = [
     "launcher_fingerprint",
     "publish",
     "read_facts",
-    "session_value",
 ]
 
 _SHORTEST_RANDOM_KEY = 16  # bytes; `multiprocessing` makes 32, people write fewer

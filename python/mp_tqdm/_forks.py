@@ -15,32 +15,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
     from types import ModuleType
-    from typing import Any, Literal, Protocol
+    from typing import Any, Literal
+
+    from mp_tqdm._identity import Identity
+    from mp_tqdm._job import Alone
 
     Role = Literal["root", "rank", "worker"]
     Fingerprint = tuple[str | None, ...]
-
-    class Identity(Protocol):
-        """Who a process is, as `_identity` has it."""
-
-        @property
-        def job(self) -> str: ...
-        @property
-        def role(self) -> Role: ...
-        @property
-        def pid(self) -> int: ...
-        @property
-        def start(self) -> int: ...
-        @property
-        def rank(self) -> int: ...
-        @property
-        def local_world(self) -> int: ...
-        @property
-        def world(self) -> int: ...
-        @property
-        def node(self) -> int: ...
-        @property
-        def nodes(self) -> int: ...
 
 
 _MOST_FORKS = 64  # a bound, not an expectation
@@ -85,15 +66,23 @@ def _note_child() -> None:
         _streams.redirect_worker()  # it attaches before it prints, if children have begun
 
 
-def _forget_half_imports() -> None:
-    """What another thread was importing stays half made in the child, and locked for ever."""
+def forget_half_imports(*, own: bool = False) -> None:
+    """Has modules that are half made imported anew when they are needed.
+
+    In a fork child those that another thread was importing: they stay half made there, and locked
+    for ever. With `own`, called below a signal handler, those that this thread is importing: the
+    import that was interrupted goes on, and takes the whole module that it finds then. The package
+    itself is left as it is: at its import it may count already (`MP_TQDM_PATCH`).
+    """
     locks = getattr(sys.modules.get("_frozen_importlib"), "_module_locks", {})
     for name, reference in list(locks.items()):
         if name.partition(".")[0] != "mp_tqdm" and name not in _LATER:
             continue
-        if getattr(reference(), "owner", None) == get_ident():
+        is_own = getattr(reference(), "owner", None) == get_ident()
+        if is_own is not own or (own and name == "mp_tqdm"):
             continue
-        locks.pop(name, None)
+        if not own:
+            locks.pop(name, None)
         if getattr(getattr(sys.modules.get(name), "__spec__", None), "_initializing", False):
             del sys.modules[name]
 
@@ -126,7 +115,7 @@ os.register_at_fork(
     after_in_parent=_resume,
     after_in_child=_core.after_fork_in_child,
 )
-os.register_at_fork(after_in_child=_forget_half_imports)
+os.register_at_fork(after_in_child=forget_half_imports)
 
 
 def packages() -> "list[tuple[Any, Any]]":
@@ -202,7 +191,10 @@ def digest(value: "bytes | Fingerprint") -> str:
 
 
 def publish(
-    environ: "MutableMapping[str, str]", identity: "Identity", slot: int, incarnation: int
+    environ: "MutableMapping[str, str]",
+    identity: "Identity | Alone",
+    slot: int,
+    incarnation: int,
 ) -> None:
     """Tells the children of this process, from now on, which job it joined and where it is there.
 
@@ -221,7 +213,7 @@ def publish(
     environ.pop(SESSION_VARIABLE, None)
 
 
-def told(identity: "Identity", slot: int, incarnation: int, fingerprint: str) -> str:
+def told(identity: "Identity | Alone", slot: int, incarnation: int, fingerprint: str) -> str:
     """What is told of a process; `_published` reads it."""
     place = (identity.rank, identity.local_world, identity.world, identity.node, identity.nodes)
     numbers = (identity.pid, identity.start, slot, incarnation, *place)

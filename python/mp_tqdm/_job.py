@@ -19,6 +19,7 @@ _identity: "Identity | Alone | None" = None
 _place: tuple[int, int, str] | None = None
 _refusals: list[str] = []
 _hashes: dict[str, int] = {}
+_lookers = 0  # calls of `_look` that have not returned
 UNSHARED = ("memfd", "private")  # what no other program finds
 OPEN_JOB = "open:"  # begins the name of a job that was found by its memory: the number follows
 
@@ -169,7 +170,22 @@ def who() -> "Identity":
 
 
 def _look() -> "tuple[Identity, Facts]":
-    """As `who`, and the facts by which it was decided."""
+    """As `who`, and the facts by which it was decided.
+
+    The rules are imported here, which takes milliseconds: a signal handler that comes meanwhile may
+    need them whole.
+    """
+    global _lookers  # noqa: PLW0603 - of this process
+    if _lookers:
+        _forks.forget_half_imports(own=True)
+    _lookers += 1
+    try:
+        return _decide()
+    finally:
+        _lookers -= 1
+
+
+def _decide() -> "tuple[Identity, Facts]":
     from mp_tqdm import _env
 
     facts = _env.read_facts()

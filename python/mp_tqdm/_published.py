@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from mp_tqdm._forks import PARENT_VARIABLE, SESSION_VARIABLE, told
+from mp_tqdm._forks import PARENT_VARIABLE, SESSION_VARIABLE
 from mp_tqdm._identity import Place, Published
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from mp_tqdm._forks import Identity
     from mp_tqdm._identity import Facts, Process
 
 _WORD = 20  # digits of 64 bits
 _PUBLISHED_FIELDS = 12  # behind the version
-
-
-def session_value(identity: Identity, slot: int, incarnation: int) -> str:
-    """The value of `MP_TQDM_SESSION` that makes a subprocess a worker of this process.
-
-    It holds for whoever reads it first, behind any shell or wrapper, and for no other: the reader
-    removes it from its environment (`publish`). A launcher started with it hands it to all its
-    ranks, and they are workers of this process too: their bars add up.
-    """
-    return told(identity, slot, incarnation, "-")
 
 
 def read_session(facts: Facts) -> Published | None:

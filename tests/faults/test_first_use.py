@@ -139,7 +139,8 @@ def test_threads_that_begin_at_once_are_one_process_of_one_job(
     assert process.stdout.splitlines() == ["done"], process.stdout
 
 
-# At each step of attaching in turn, something else comes that wants the same.
+# At each step of attaching in turn, something else comes that wants the same: also while the rules
+# are imported that a rank needs.
 WITHIN = """
     import os, sys, threading, time
 
@@ -147,7 +148,7 @@ WITHIN = """
 
     def attempt(step):
         from mp_tqdm import mp_tqdm, report_progress, session_env
-        from mp_tqdm import _core, _job
+        from mp_tqdm import _core
 
         bars, sessions, children, threads = [], [], [], []
         seen = 0
@@ -226,13 +227,18 @@ WITHIN = """
 """
 
 
+RANK = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "LOCAL_WORLD_SIZE": "1"}
+
+
 @pytest.mark.faults("F101")
 @pytest.mark.parametrize("act", ["bar", "session", "fork", "thread"])
+@pytest.mark.parametrize("launch", [{}, RANK], ids=["alone", "rank"])
 def test_what_comes_at_any_step_of_attaching_finds_it_done_or_does_it(
-    program: Program, rounds: Rounds, act: str
+    program: Program, rounds: Rounds, act: str, launch: dict[str, str]
 ) -> None:
-    command = program(WITHIN, act, str(rounds(47, 1)), options=("-W", "ignore"))
-    env = programs.environment(MP_TQDM_MODE="off")
+    stride = rounds(47 if launch else 7, 1)
+    command = program(WITHIN, act, str(stride), options=("-W", "ignore"))
+    env = programs.environment(MP_TQDM_MODE="off", **launch)
     process = programs.run(command, env=env, timeout=rounds(28, 600))
     assert process.stdout.splitlines() == ["done True"], process.stdout + process.stderr
 
