@@ -15,7 +15,9 @@
 #![expect(unsafe_code, reason = "raw slots; see the module's own words and I2")]
 
 use std::ffi::{c_int, c_void};
-use std::os::fd::{OwnedFd, RawFd};
+use std::fs::{File, Metadata};
+use std::mem::ManuallyDrop;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 use mp_tqdm_counters::sync::{AtomicPtr, AtomicU64, Ordering};
@@ -247,6 +249,16 @@ pub(crate) fn duplicate(descriptor: RawFd) -> std::io::Result<OwnedFd> {
     // SAFETY: borrowed for this call only, while Python's file object keeps it open.
     let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(descriptor) };
     borrowed.try_clone_to_owned()
+}
+
+/// What the file is that a descriptor leads to which Python gave by number.
+pub(crate) fn metadata(descriptor: RawFd) -> std::io::Result<Metadata> {
+    if descriptor < 0 {
+        return Err(std::io::Error::from_raw_os_error(9));
+    }
+    // SAFETY: used for this call only, while Python's file object keeps it open; it is not closed.
+    let borrowed = ManuallyDrop::new(unsafe { File::from_raw_fd(descriptor) });
+    borrowed.metadata()
 }
 
 /// Adds the raw types and functions to the module.

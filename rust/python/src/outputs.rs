@@ -1,7 +1,7 @@
 //! The outputs of this process: one for each terminal or file that its bars are drawn on.
 
 use std::collections::HashSet;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 
@@ -39,10 +39,7 @@ const NO_FILE: u64 = 1;
 
 /// Which file a stream leads to, as one word for the segment, and the device number of a terminal.
 pub(crate) fn word_of(stream: Option<Stream>) -> (u64, u64) {
-    let copied = |(descriptor, ..): Stream| Some(File::from(hot::duplicate(descriptor).ok()?));
-    let meta = stream
-        .and_then(copied)
-        .and_then(|file| file.metadata().ok());
+    let meta = stream.and_then(|(descriptor, ..)| hot::metadata(descriptor).ok());
     meta.map_or((NO_FILE, 0), |meta| {
         let word = meta.dev().rotate_left(40) ^ meta.ino();
         (word.max(NO_FILE + 1), meta.rdev())
@@ -57,15 +54,16 @@ impl Shared {
         (descriptor, is_terminal, last): Stream,
         apart: bool,
     ) -> Option<OutputId> {
-        let copy = hot::duplicate(descriptor).ok()?;
-        let file = File::from(copy);
-        let meta = file.metadata().ok()?;
-        let key = (meta.dev(), meta.ino(), is_terminal);
-        if let Some(known) = self.outputs.get(&key)
+        let key_of = |meta: &Metadata| (meta.dev(), meta.ino(), is_terminal);
+        let known = self.outputs.get(&key_of(&hot::metadata(descriptor).ok()?));
+        if let Some(known) = known
             && self.display.has_output(*known)
         {
             return Some(*known);
         }
+        let file = File::from(hot::duplicate(descriptor).ok()?);
+        let meta = file.metadata().ok()?;
+        let key = key_of(&meta);
         let sink = Box::new(OwnersSink {
             sink: FdSink::new(OwnedFd::from(file)).moved(move_up),
             tables: self.tables,
