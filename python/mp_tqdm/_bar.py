@@ -32,7 +32,7 @@ class _NotGiven:
         return "<not given>"
 
 
-NOT_GIVEN = _NotGiven()
+NOT_GIVEN: "Any" = _NotGiven()
 
 
 class mp_tqdm(Frames, Together):  # noqa: N801 - the name that users change their import to
@@ -119,7 +119,7 @@ class mp_tqdm(Frames, Together):  # noqa: N801 - the name that users change thei
         maxinterval: float = 10.0,
         miniters: float | None = None,
         ascii: bool | str | None = None,
-        disable: bool | None = NOT_GIVEN,  # type: ignore[assignment]
+        disable: bool | None = NOT_GIVEN,
         unit: str = "it",
         unit_scale: bool | float = False,
         dynamic_ncols: bool = False,
@@ -149,12 +149,12 @@ class mp_tqdm(Frames, Together):  # noqa: N801 - the name that users change thei
         if file is None:
             file = sys.stderr
         if disable is None:
-            disable = NOT_GIVEN if _streams.is_terminal(file) else True  # type: ignore[assignment]
+            disable = NOT_GIVEN if _streams.is_terminal(file) else True
         path = _stack.call_path(_HERE, sys._getframe(1))[0] if key is None else _stack.key_path(key)
         self.iterable = iterable
         self.leave = leave
-        self._disable = bool(disable)
-        if disable:
+        self._disable = is_disabled = disable is not NOT_GIVEN and bool(disable)
+        if is_disabled:
             self._n, self._total = initial, total
             self._pos = free_position(self._instances) if self._instances else 0
             _core.note_pass(path, iterable is None)
@@ -273,27 +273,29 @@ class mp_tqdm(Frames, Together):  # noqa: N801 - the name that users change thei
 
                 _sync.end(self)
         finally:  # also where an interrupt came meanwhile
-            better = self._let_go()
+            better = self._end_native()
         if better is not None and sys.meta_path is not None:  # while imports work
             errors = _stack.module("mp_tqdm._errors")
             if errors is not None:
                 errors.suggest(self, better)
 
-    def _let_go(self) -> "Any":
-        """Ends the native bar: of one that is off, and that `close` leaves as it is, at its end."""
+    def _let_go(self) -> None:
+        """At the end of a bar that is off, which `close` leaves as it is."""
         self._instances.discard(self)
+        self._end_native()
+
+    def _end_native(self) -> "Any":
+        native, leave = self._native, self.leave
+        if leave is not None:
+            leave = bool(leave)
+        stock = _stack.module("mp_tqdm._stock") if "tqdm.std" in sys.modules else None
         try:
-            return self._close_native(self._native)
+            if stock is None:
+                return native.close(leave)
+            with stock.pause(None if leave is False else getattr(self, "fp", None)):
+                return native.close(leave)
         finally:
             _streams.restore_after(self)
-
-    def _close_native(self, native: "Any") -> "Any":
-        leave = self.leave if self.leave is None else bool(self.leave)
-        stock = _stack.module("mp_tqdm._stock") if "tqdm.std" in sys.modules else None
-        if stock is None:
-            return native.close(leave)
-        with stock.pause(None if leave is False else getattr(self, "fp", None)):
-            return native.close(leave)
 
     def reset(self, total: float | None = None) -> None:
         """Starts again from 0, as a new line; with another `total` if one is given."""

@@ -61,13 +61,12 @@ def descriptor(file: "Any", forced: str | None = None) -> tuple[int, bool, int] 
     Returns:
         `(fd, is_terminal, last_character)`, or `None` where the text has to go through the object.
     """
-    if type(file) is not io.TextIOWrapper:
-        return None
-    if is_replaced(file):
+    if type(file) is not io.TextIOWrapper or ("write" in file.__dict__ and is_replaced(file)):
         return None
     try:
-        raw = getattr(file.buffer, "raw", file.buffer)
-        if type(raw) is not io.FileIO or "write" in getattr(file.buffer, "__dict__", ()):
+        buffer = file.buffer
+        raw = getattr(buffer, "raw", buffer)
+        if type(raw) is not io.FileIO or "write" in getattr(buffer, "__dict__", ()):
             return None
         encoding = file.encoding
         last = _LAST.get(encoding) or _LAST.get(codecs.lookup(encoding).name)
@@ -135,6 +134,8 @@ def supports_unicode(file: "Any") -> bool:
     encoding = getattr(file, "encoding", None)
     if not encoding or (_is_set(b"MP_TQDM_ASCII") and os.environ.get("MP_TQDM_ASCII") == "1"):
         return False
+    if encoding == "utf-8":
+        return True
     name = str(encoding).lower()
     if name.startswith("utf") or name == "u8":
         return True

@@ -318,6 +318,8 @@ class Texts(_core.Counting):
 
     def _end_postfix(self) -> None:
         """Shows them, and lets go of what was given but for numbers and texts."""
+        if not self._postfix_frame and self._kept_postfix() is None:
+            return
         self._flush_postfix()
         pairs = self._kept_postfix()
         if pairs is not None:
