@@ -540,20 +540,34 @@ class AboveBars:
     Whole lines come out at once and in one piece, in each thread by itself. The beginning of a line
     waits for its end; of a stream that writes at once (`python -u`) at most 50 ms, also beside C
     code that holds the GIL.
-
-    Args:
-        stream: An `io.TextIOWrapper` over a terminal.
-        device: The terminal's device number (`st_rdev`).
-        tee: What somebody put in the place of `write` who wants to see each text as it is.
-        prompts: Whether somebody may be asked for something at each flush.
     """
 
-    def __new__(
-        cls, stream: TextIO, device: int, *, tee: Callable[[str], int] | None, prompts: bool
-    ) -> AboveBars: ...
-    @property
-    def tee(self) -> Callable[[str], int] | None:
-        """What was given as `tee`."""
+    @staticmethod
+    def over(
+        stream: TextIO, *, tee: Callable[[str], int] | None, prompts: bool
+    ) -> AboveBars | None:
+        """What writes to a stream above the bars; `None` where that leads to no terminal.
+
+        Args:
+            stream: An `io.TextIOWrapper`.
+            tee: What somebody put in the place of `write` who wants to see each text as it is.
+            prompts: Whether somebody may be asked for something at each flush.
+
+        Raises:
+            OSError, ValueError: The stream has no descriptor, or is closed.
+        """
+
+    def install(self) -> bool:
+        """Takes the place of `write`; of `flush`, too, unless somebody else stands there.
+
+        Beginnings of lines wait only if it does. Returns whether it was in no place before.
+        """
+
+    def leave(self) -> None:
+        """Leaves the stream as it was, unless somebody replaced `write` once more.
+
+        Writes the beginnings of lines; none waits any more.
+        """
 
     def __call__(self, text: str) -> int:
         """Writes a text, as the stream's own `write`."""
@@ -564,12 +578,6 @@ class AboveBars:
         Where a prompt may follow it draws the bars below it, and waits for a terminal that takes
         nothing just now, at most 50 ms.
         """
-
-    def hold(self) -> None:
-        """Lets the beginnings of lines wait from now on, as `flush` is in its place."""
-
-    def finish(self) -> None:
-        """Writes the beginnings of lines of a stream that was given back; none waits any more."""
 
 def before_fork() -> None:
     """Ends the thread that draws, at most 0.5 s later; none starts until all forks are over."""

@@ -16,8 +16,10 @@
 
 use std::ffi::{c_int, c_void};
 use std::fs::{File, Metadata};
+use std::io::IsTerminal;
 use std::mem::ManuallyDrop;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 use std::ptr;
 
 use mp_tqdm_counters::sync::{AtomicPtr, AtomicU64, Ordering};
@@ -247,7 +249,7 @@ pub(crate) fn duplicate(descriptor: RawFd) -> std::io::Result<OwnedFd> {
         return Err(std::io::Error::from_raw_os_error(9));
     }
     // SAFETY: borrowed for this call only, while Python's file object keeps it open.
-    let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(descriptor) };
+    let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
     borrowed.try_clone_to_owned()
 }
 
@@ -259,6 +261,14 @@ pub(crate) fn metadata(descriptor: RawFd) -> std::io::Result<Metadata> {
     // SAFETY: used for this call only, while Python's file object keeps it open; it is not closed.
     let borrowed = ManuallyDrop::new(unsafe { File::from_raw_fd(descriptor) });
     borrowed.metadata()
+}
+
+/// The device number of the terminal that a descriptor leads to; `None` where it is none.
+pub(crate) fn terminal(descriptor: RawFd) -> std::io::Result<Option<u64>> {
+    let device = metadata(descriptor)?.rdev();
+    // SAFETY: as in `metadata`; it is open, or was just now.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    Ok((device != 0 && borrowed.is_terminal()).then_some(device))
 }
 
 /// Adds the raw types and functions to the module.

@@ -9,7 +9,8 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict, PyString};
 
 use crate::above::{Around, around, draw_again, draws_on, end_lines_before_text, printed};
 use crate::fork::before_text;
@@ -42,30 +43,73 @@ enum Manner {
 
 #[pymethods]
 impl AboveBars {
-    #[new]
-    #[pyo3(signature = (stream, device, *, tee, prompts))]
-    fn new(
+    /// What writes to a stream above the bars, if that leads to a terminal.
+    #[staticmethod]
+    #[pyo3(signature = (stream, *, tee, prompts))]
+    fn over(
         stream: &Bound<'_, PyAny>,
-        device: u64,
         tee: Option<Py<PyAny>>,
         prompts: bool,
-    ) -> PyResult<Self> {
-        let io = hot::import(stream.py(), c"io")?;
-        Ok(Self {
+    ) -> PyResult<Option<Self>> {
+        let py = stream.py();
+        let number: RawFd = hot::call_method(stream, "fileno", &[])?.extract()?;
+        let Some(device) = hot::terminal(number)? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
             stream: stream.clone().unbind(),
             device,
             tee,
-            text_type: io.getattr("TextIOWrapper")?.unbind(),
-            raw_type: io.getattr("FileIO")?.unbind(),
+            text_type: io_type(py, "TextIOWrapper", &TEXT_TYPE)?,
+            raw_type: io_type(py, "FileIO", &RAW_TYPE)?,
             takes_flush: AtomicU32::new(0),
             has_prompts: prompts,
-        })
+        }))
     }
 
-    /// What IPython had put there.
-    #[getter]
-    fn tee(&self) -> Option<&Py<PyAny>> {
-        self.tee.as_ref()
+    /// Takes the place of `write`, and of `flush` unless somebody else stands there. Whether it was
+    /// in none before.
+    fn install(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let py = slf.py();
+        let stream = slf.get().stream.bind(py);
+        if Self::is_installed(slf)? {
+            return Ok(false);
+        }
+        stream.setattr(intern!(py, "write"), slf)?;
+        if slf.get().instead_of(py, "flush")?.is_none() {
+            stream.setattr(intern!(py, "flush"), slf.getattr(intern!(py, "flush"))?)?;
+            slf.get().takes_flush.store(1, Ordering::Relaxed);
+        }
+        Ok(true)
+    }
+
+    /// Leaves the stream as it was, unless somebody replaced `write` once more: then it is theirs to
+    /// put back. Writes the beginnings of lines; what comes of a stream that takes nothing any more,
+    /// the next text will tell.
+    fn leave(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let this = slf.get();
+        let stream = this.stream.bind(py);
+        if !Self::is_installed(slf)? {
+            return Ok(());
+        }
+        if let Some(flush) = this.instead_of(py, "flush")?
+            && flush.eq(slf.getattr(intern!(py, "flush"))?)?
+        {
+            stream.delattr(intern!(py, "flush"))?;
+        }
+        match &this.tee {
+            Some(tee) => stream.setattr(intern!(py, "write"), tee)?,
+            None => stream.delattr(intern!(py, "write"))?,
+        }
+        this.takes_flush.store(0, Ordering::Relaxed);
+        let is_expected = |error: &PyErr| {
+            error.is_instance_of::<PyOSError>(py) || error.is_instance_of::<PyValueError>(py)
+        };
+        match this.write_unfinished(stream) {
+            Err(error) if !is_expected(&error) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Writes a text: its whole lines now, in one piece, and the rest with what is to come.
@@ -113,31 +157,33 @@ impl AboveBars {
         Ok(())
     }
 
-    /// Tells that `flush` is in its place.
-    fn hold(&self) {
-        self.takes_flush.store(1, Ordering::Relaxed);
-    }
-
-    /// Writes the beginnings of lines once the stream was given back; none waits from now on. What
-    /// comes of a stream that takes nothing any more, the next text will tell.
-    fn finish(&self, py: Python<'_>) -> PyResult<()> {
-        self.takes_flush.store(0, Ordering::Relaxed);
-        let is_expected = |error: &PyErr| {
-            error.is_instance_of::<PyOSError>(py) || error.is_instance_of::<PyValueError>(py)
-        };
-        match self.write_unfinished(self.stream.bind(py)) {
-            Err(error) if !is_expected(&error) => Err(error),
-            _ => Ok(()),
-        }
-    }
-
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.stream)?;
         visit.call(&self.tee)
     }
 }
 
+/// `io.TextIOWrapper` and `io.FileIO`, which no program can do without.
+static TEXT_TYPE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static RAW_TYPE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+fn io_type(py: Python<'_>, name: &str, cell: &PyOnceLock<Py<PyAny>>) -> PyResult<Py<PyAny>> {
+    let found = cell.get_or_try_init(py, || Ok(hot::import(py, c"io")?.getattr(name)?.unbind()));
+    found.map(|found| found.clone_ref(py))
+}
+
 impl AboveBars {
+    /// What stands in the stream itself in the place of a method of its class.
+    fn instead_of<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let own = self.stream.bind(py).getattr(intern!(py, "__dict__"))?;
+        own.cast_into::<PyDict>()?.get_item(name)
+    }
+
+    fn is_installed(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let write = slf.get().instead_of(slf.py(), "write")?;
+        Ok(write.is_some_and(|write| write.is(slf)))
+    }
+
     fn manner(&self, stream: &Bound<'_, PyAny>) -> PyResult<Manner> {
         let py = stream.py();
         if stream.getattr(intern!(py, "write_through"))?.is_truthy()? {
