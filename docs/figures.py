@@ -1,8 +1,9 @@
 r"""Writes the measured tables and pictures of the documents from the JSON of a run.
 
-    python -m mp_tqdm bench iterate update report postfix construct import first-frame pipe \
-        memory segment terminal-bytes terminal-writes log-bytes log-writes log-hour liveness \
-        unread exit --json docs/figures.json
+    python -m mp_tqdm bench iterate update report postfix construct import first-frame \
+        --json docs/figures.json
+    python -m mp_tqdm bench memory segment terminal-bytes terminal-writes log-bytes log-writes \
+        log-hour liveness unread exit pipe --json docs/display.json
     python -m mp_tqdm bench processes owner fork crew ray --json docs/processes.json
     python -m mp_tqdm bench training training-1ms dataloader tokenising halves tails \
         --json docs/loops.json
@@ -12,7 +13,7 @@ r"""Writes the measured tables and pictures of the documents from the JSON of a 
         --json docs/pythons/3.X.json
     python docs/figures.py
 
-The first is for README.md and docs/benchmarks.md, the next two and those of the Pythons for the
+The first is for README.md and docs/benchmarks.md, the next three and those of the Pythons for the
 latter, the others for docs/output.md. No figure in them is typed by hand.
 """
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 
-RUNS = ("figures", "processes", "loops", "prints")
+RUNS = ("figures", "display", "processes", "loops", "prints")
 CAPTIONS = {
     "costs": "what one call costs, library by library",
     "processes": "what one report costs in so many processes",
@@ -108,11 +109,12 @@ def pages(drawn: Iterable[str] = CAPTIONS) -> dict[Path, str]:
     Args:
         drawn: The names of the pictures that there are.
     """
-    run, processes, loops, prints, beside = map(load, (*RUNS, "noise"))
+    run, display, processes, loops, prints, beside = map(load, (*RUNS, "noise"))
     shown = "\n\n".join(f"![{CAPTIONS[name]}](pictures/{name}.svg)" for name in drawn)
     benchmarks = (HERE / "benchmarks.md").read_text()
     for mark, content in (
         ("figures", markdown.tables(run)),
+        ("display", markdown.tables(display)),
         ("pythons", pythons()),
         ("processes", markdown.tables(processes)),
         ("loops", markdown.tables(loops)),
