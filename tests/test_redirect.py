@@ -269,6 +269,13 @@ def test_streams_are_as_before_once_the_last_bar_closed(
             sys.stdout.write = ours
             print("plain")
             assert "".join(said) == "theirs\\nstill theirs\\n"
+            # The next bar finds ours there, and leaves nothing either.
+            mp_tqdm(total=3).close()
+            assert [set(vars(stream)) for stream in streams] == before
+            bar = mp_tqdm(total=3)
+            del sys.stdout.write
+            bar.close()
+            assert [set(vars(stream)) for stream in streams] == before
             try:
                 print(file=sys.stdout, end=5)
             except TypeError:

@@ -558,13 +558,16 @@ class AboveBars:
         """
 
     def install(self) -> bool:
-        """Takes the place of `write`; of `flush`, too, unless somebody else stands there.
+        """Takes the place of `write`, unless another of these has it, and of `flush`, if it is free.
 
-        Beginnings of lines wait only if it does. Returns whether it was in no place before.
+        Beginnings of lines wait only if it has that of `flush`.
+
+        Returns:
+            Whether it stands in that of `write` now.
         """
 
     def leave(self) -> None:
-        """Leaves the stream as it was, unless somebody replaced `write` once more.
+        """Leaves the stream as it was; a `write` that somebody put there since stays.
 
         Writes the beginnings of lines; none waits any more.
         """

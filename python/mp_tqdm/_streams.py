@@ -235,7 +235,8 @@ def _redirect(key: int) -> None:
 def _replace() -> None:
     for stream in (sys.stdout, sys.stderr):
         writer = above(stream)
-        if writer is not None and writer.install():
+        # One that is there may have been put back, behind the end of its bar, by who replaced it.
+        if writer is not None and writer not in _installed and writer.install():
             _installed.append(writer)
 
 

@@ -67,40 +67,42 @@ impl AboveBars {
         }))
     }
 
-    /// Takes the place of `write`, and of `flush` unless somebody else stands there. Whether it was
-    /// in none before.
+    /// Takes the place of `write`, unless another of these stands there, and of `flush`, unless
+    /// anything does. Whether it stands in that of `write` now.
     fn install(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let py = slf.py();
-        let stream = slf.get().stream.bind(py);
-        if Self::is_installed(slf)? {
-            return Ok(false);
+        let this = slf.get();
+        let stream = this.stream.bind(py);
+        match this.instead_of(py, "write")? {
+            Some(write) if write.is(slf) => {}
+            Some(write) if write.is_instance_of::<Self>() => return Ok(false),
+            _ => stream.setattr(intern!(py, "write"), slf)?,
         }
-        stream.setattr(intern!(py, "write"), slf)?;
-        if slf.get().instead_of(py, "flush")?.is_none() {
+        if this.instead_of(py, "flush")?.is_none() {
             stream.setattr(intern!(py, "flush"), slf.getattr(intern!(py, "flush"))?)?;
-            slf.get().takes_flush.store(1, Ordering::Relaxed);
+            this.takes_flush.store(1, Ordering::Relaxed);
         }
         Ok(true)
     }
 
-    /// Leaves the stream as it was, unless somebody replaced `write` once more: then it is theirs to
-    /// put back. Writes the beginnings of lines; what comes of a stream that takes nothing any more,
-    /// the next text will tell.
+    /// Leaves the stream as it was; if somebody replaced `write` once more, that is theirs to put back.
+    /// Writes the beginnings of lines; what comes of a stream that takes nothing any more, the next
+    /// text will tell.
     fn leave(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let this = slf.get();
         let stream = this.stream.bind(py);
-        if !Self::is_installed(slf)? {
-            return Ok(());
-        }
         if let Some(flush) = this.instead_of(py, "flush")?
             && flush.eq(slf.getattr(intern!(py, "flush"))?)?
         {
             stream.delattr(intern!(py, "flush"))?;
         }
-        match &this.tee {
-            Some(tee) => stream.setattr(intern!(py, "write"), tee)?,
-            None => stream.delattr(intern!(py, "write"))?,
+        let write = this.instead_of(py, "write")?;
+        if write.is_some_and(|write| write.is(slf)) {
+            match &this.tee {
+                Some(tee) => stream.setattr(intern!(py, "write"), tee)?,
+                None => stream.delattr(intern!(py, "write"))?,
+            }
         }
         this.takes_flush.store(0, Ordering::Relaxed);
         let is_expected = |error: &PyErr| {
@@ -177,11 +179,6 @@ impl AboveBars {
     fn instead_of<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
         let own = self.stream.bind(py).getattr(intern!(py, "__dict__"))?;
         own.cast_into::<PyDict>()?.get_item(name)
-    }
-
-    fn is_installed(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        let write = slf.get().instead_of(slf.py(), "write")?;
-        Ok(write.is_some_and(|write| write.is(slf)))
     }
 
     fn manner(&self, stream: &Bound<'_, PyAny>) -> PyResult<Manner> {
