@@ -133,6 +133,10 @@ def _start(tqdm_cls: Any) -> None:
     try:
         tqdm_cls.monitor = TMonitor(tqdm_cls, min(_INTERVAL_S, tqdm_cls.monitor_interval))
     except RuntimeError as error:
+        if "shutdown" in str(error):
+            # From 3.12 on none starts once the program ends, and there is nothing to watch. A
+            # daemon thread that warned then could be stopped with the lock of stderr: an abort.
+            return
         import warnings
 
         from mp_tqdm import _said
