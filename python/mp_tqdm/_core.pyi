@@ -558,7 +558,7 @@ class AboveBars:
         """
 
     def install(self) -> bool:
-        """Takes the place of `write`, unless another of these has it, and of `flush`, if it is free.
+        """Takes the place of `write`, unless another of these has it, and of a free `flush`.
 
         Beginnings of lines wait only if it has that of `flush`.
 

@@ -96,7 +96,8 @@ def is_lost(file: "Any") -> bool:
     What a program inherits stays open over an `exec`, and so does what `os.dup2` puts in its place;
     a file that Python opens does not (PEP 446). C code may open one that does.
     """
-    raw = getattr(getattr(file, "buffer", None), "raw", None)
+    buffer = getattr(file, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)  # Python's option -u leaves the raw file alone
     if type(raw) is not io.FileIO or raw.closefd:
         return False
     try:

@@ -165,6 +165,79 @@ def test_a_number_that_a_data_file_got_is_not_written_to(
     assert data.read_bytes() == b"mine"
 
 
+@pytest.mark.faults("F49")
+@pytest.mark.parametrize("option", ["-s", "-u"])
+@pytest.mark.parametrize("how", ["bars", "workers", "reports"])
+def test_a_number_that_a_data_file_got_is_not_drawn_on(
+    terminal: Terminal, program: Program, tmp_path: Path, how: str, option: str
+) -> None:
+    data = tmp_path / "data"
+    command = program(
+        """
+        import os, sys, time
+        from mp_tqdm import mp_tqdm, report_progress
+        _, path, how = sys.argv
+        if how == "reports":
+            report_progress()
+        else:
+            bar = mp_tqdm(total=300, mininterval=0.02)
+        os.close(2)
+        file = os.open(path, os.O_RDWR | os.O_CREAT)
+        assert file == 2
+        if how == "bars":
+            for _ in mp_tqdm(range(30), desc="inner", mininterval=0.02):
+                time.sleep(0.01)
+        elif os.fork() == 0:
+            for _ in mp_tqdm(range(30), desc="inner", mininterval=0.02):
+                time.sleep(0.01)
+            os._exit(0)
+        else:
+            os.wait()
+        if how != "reports":
+            bar.close()
+        os.write(file, b"mine")
+        sys.exit(5)
+        """,
+        str(data),
+        how,
+        options=(option,),
+    )
+    terminal.start(command)
+    assert terminal.wait() == 5
+    assert data.read_bytes() == b"mine"
+    assert ("inner" in terminal.text()) == (how == "workers")
+
+
+@pytest.mark.faults("F49")
+@pytest.mark.parametrize("option", ["-s", "-u"])
+def test_what_is_printed_to_a_log_in_the_place_of_the_terminal_is_left_as_it_is(
+    terminal: Terminal, program: Program, tmp_path: Path, option: str
+) -> None:
+    log = tmp_path / "log"
+    command = program(
+        """
+        import os, sys, time
+        from mp_tqdm import mp_tqdm
+        with mp_tqdm(total=30, desc="work", mininterval=0.02, file=sys.stdout) as bar:
+            time.sleep(0.1)
+            os.dup2(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT), 2)
+            for number in range(30):
+                print(f"{number} is", end=" ", file=sys.stderr)
+                print("whole", file=sys.stderr)
+                sys.stderr.write("dots")
+                sys.stderr.flush()
+                bar.update()
+                time.sleep(0.01)
+        """,
+        str(log),
+        options=(option,),
+    )
+    terminal.start(command)
+    assert terminal.wait() == 0
+    assert log.read_text() == "".join(f"{number} is whole\ndots" for number in range(30))
+    assert "work: 100%" in terminal.text()
+
+
 def test_a_log_put_in_the_place_of_stderr_is_written_to(program: Program, tmp_path: Path) -> None:
     log = tmp_path / "log"
     done = programs.run(

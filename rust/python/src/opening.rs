@@ -63,8 +63,8 @@ pub(crate) fn open(
         if spec.traits & SELF_DRAWN != 0 {
             return Ok(core);
         }
+        let mut shared = process.stage.shared();
         if let Some(stream) = spec.stream {
-            let mut shared = process.stage.shared();
             if let Some(output) = shared.output_of(stream, is_apart) {
                 let style = Arc::new(spec.looks.style());
                 shared.local.insert(id, Local { output, style });
@@ -72,7 +72,10 @@ pub(crate) fn open(
                     shared.announce(&process.home.tables.header);
                 }
             }
+        } else {
+            shared.closing.insert(id);
         }
+        drop(shared);
         if spec.stream.is_some_and(|(_, is_terminal, _)| is_terminal) {
             process.stage.show_first(process);
         }

@@ -128,9 +128,12 @@ impl Shared {
         }
     }
 
+    /// The output for bars that other processes opened. There is none where the program closed the
+    /// descriptor since this process attached: its number may be that of a data file by now.
     pub(crate) fn default_output(&mut self) -> Option<OutputId> {
         if self.default_output.is_none()
-            && let Some(stream) = self.stream.take()
+            && let Some((stream, word)) = self.stream.take()
+            && word_of(Some(stream)).0 == word
         {
             self.default_output = self.output_of(stream, false);
         }

@@ -238,9 +238,9 @@ pub(crate) fn attached_unswept(py: Python<'_>) -> PyResult<Option<&'static Proce
     }))
 }
 
-/// Says where the job's lines go, which the root and the ranks know best; whether it is this stream.
-fn note_output(home: &Home, stream: Option<Stream>) -> bool {
-    let (output, mine) = (&home.tables.header.output, word_of(stream).0);
+/// Says where the job's lines go, which the root and the ranks know best; whether it is this file.
+fn note_output(home: &Home, mine: u64) -> bool {
+    let output = &home.tables.header.output;
     if home.role != Role::Worker {
         if home.rank == Rank(0) {
             output.store(mine, Ordering::Relaxed);
@@ -286,8 +286,9 @@ fn join_unswept(py: Python<'_>, follows_workers: bool) -> PyResult<()> {
 
 fn settle(home: Home, world: World, stream: Option<Stream>, manner: Manner) -> &'static Process {
     let lost: &'static Cell = Box::leak(Box::new(Cell::new()));
-    let is_on_output = note_output(&home, stream);
-    let stage = Stage::new(&home, stream, manner);
+    let (word, _) = word_of(stream);
+    let is_on_output = note_output(&home, word);
+    let stage = Stage::new(&home, stream.map(|stream| (stream, word)), manner);
     let process: &'static Process = Box::leak(Box::new(Process {
         home,
         world,

@@ -41,7 +41,7 @@ pub(crate) struct Shared {
     pub(crate) display: Display,
     pub(crate) outputs: HashMap<(u64, u64, bool), OutputId>,
     pub(crate) local: HashMap<BarId, Local>,
-    /// Bars whose last line is on its way, or out: no live line any more.
+    /// Bars without a live line: their last one is on its way, or out, or they are off.
     pub(crate) closing: HashSet<BarId>,
     /// Bars that stood on the screen in the last frame.
     pub(crate) drawn: HashSet<BarId>,
@@ -62,8 +62,9 @@ pub(crate) struct Shared {
     /// Where live lines stand, as the job was last told; see `above.rs`.
     pub(crate) shown: Option<(OutputId, u64)>,
     pub(crate) noise: Noise,
-    /// The stream for bars that other processes opened: descriptor, and whether it is a terminal.
-    pub(crate) stream: Option<Stream>,
+    /// The stream for bars that other processes opened, until its output is there, and which file it
+    /// led to when this process attached.
+    pub(crate) stream: Option<(Stream, u64)>,
     pub(crate) manner: Manner,
     pub(crate) scene: Scene,
     pub(crate) idle_looks: u32,
@@ -78,7 +79,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(home: &Home, stream: Option<Stream>, manner: Manner) -> Self {
+    pub(crate) fn new(home: &Home, stream: Option<(Stream, u64)>, manner: Manner) -> Self {
         Self {
             display: Display::new(),
             outputs: HashMap::new(),

@@ -49,7 +49,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn new(home: &Home, stream: Option<Stream>, manner: Manner) -> Self {
+    pub(crate) fn new(home: &Home, stream: Option<(Stream, u64)>, manner: Manner) -> Self {
         Self {
             shared: Mutex::new(Shared::new(home, stream, manner)),
             driver: Mutex::new(None),
@@ -103,7 +103,12 @@ impl Stage {
             Some(drowsy) if state == DROWSY => return drowsy.wake(),
             Some(_) => return,
         }
-        self.shared().idle_looks = 0;
+        {
+            let mut shared = self.shared();
+            shared.idle_looks = 0;
+            // Here, since the program may close its descriptor before the thread comes to it.
+            shared.default_output();
+        }
         // No thread to be had: counting works, nothing is drawn.
         *driver = Driver::start("mp-tqdm", move |now_s| process.stage.tick(process, now_s)).ok();
     }

@@ -2,6 +2,7 @@
 //! one piece, above the lines that the job draws there.
 
 use std::os::fd::RawFd;
+use std::os::unix::fs::MetadataExt;
 
 use mp_tqdm_counters::sync::{AtomicU32, Ordering};
 use mp_tqdm_render::ERASE_BELOW;
@@ -229,6 +230,13 @@ impl AboveBars {
         number.and_then(|number| number.extract()).unwrap_or(-1)
     }
 
+    /// What goes around a text, where lines are drawn on the terminal; nothing in a log that a program
+    /// put in its place, under the same number.
+    fn around(&self, stream: &Bound<'_, PyAny>, is_whole: bool) -> Option<Around> {
+        let leads_to = hot::metadata(self.number(stream)).ok()?.rdev();
+        (leads_to == self.device).then(|| around(self.device, is_whole))?
+    }
+
     /// Calls a method of the stream's own, also where another stands in its place.
     fn call<'py>(
         &self,
@@ -248,7 +256,8 @@ impl AboveBars {
         let py = text.py();
         let stream = self.stream.bind(py);
         let write = intern!(py, "write");
-        let around = around(self.device, false).filter(|_| text.is_instance_of::<PyString>());
+        let is_text = text.is_instance_of::<PyString>();
+        let around = is_text.then(|| self.around(stream, false)).flatten();
         if let Some(around) = &around {
             if !around.rest.is_empty() {
                 let buffer = stream.getattr(intern!(py, "buffer"))?;
@@ -281,7 +290,7 @@ impl AboveBars {
         }
         let place = self.place(manner);
         let begun = unfinished.take(place);
-        let around = around(self.device, text.ends_with(b"\n"));
+        let around = self.around(stream, text.ends_with(b"\n"));
         let erase = if around.is_some() { ERASE_BELOW } else { "" };
         let Around { rest, behind } = around.unwrap_or_default();
         let again = behind.as_deref().unwrap_or_default();
