@@ -14,6 +14,7 @@ import pytest
 
 from mp_tqdm import mp_tqdm, report_progress
 from support import programs
+from support.programs import environment
 from support.terminal import Terminal
 
 Program = Callable[..., list[str]]
@@ -171,6 +172,30 @@ def test_10_000_bars_leave_memory_descriptors_and_threads_flat() -> None:
     after = memory_kib(), len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))
     assert after[1:] == before[1:]
     assert after[0] - before[0] < 2048
+
+
+@pytest.mark.parametrize("how", ["bars that are off", "no stderr", "one that is lost"])
+def test_10_000_bars_that_nobody_sees_leave_memory_flat(program: Program, how: str) -> None:
+    source = """
+        import os, sys
+        from mp_tqdm import mp_tqdm
+        def make(count):
+            for _ in range(count):
+                mp_tqdm(total=1).close()
+            with open("/proc/self/statm") as file:
+                return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE") // 1024
+        if sys.argv[1] == "one that is lost":
+            bar = mp_tqdm(total=1)
+            os.close(2)
+            os.open("/dev/null", os.O_WRONLY)
+        before = make(10_000)  # some are kept until the next frame
+        print(make(10_000) - before)
+    """
+    shell = 'exec "$@" 2>&-' if how == "no stderr" else 'exec "$@"'
+    env = environment(MP_TQDM_MODE="off" if how == "bars that are off" else None)
+    done = programs.run(["sh", "-c", shell, "sh", *program(source, how)], env=env)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 1024
 
 
 @pytest.mark.slow

@@ -136,7 +136,8 @@ pub(crate) fn depart(process: &'static Process, core: &BarCore) {
         return;
     };
     let home = &process.home;
-    process.stage.shared().local.remove(&id);
+    let mut shared = process.stage.shared();
+    shared.local.remove(&id);
     // Elsewhere the owner draws the last line and then gives the place back; so does the one that has
     // yet to come, whose bar of this number goes on from what was counted here.
     let owner = home.tables.ownership().owner();
@@ -145,5 +146,8 @@ pub(crate) fn depart(process: &'static Process, core: &BarCore) {
         home.tables
             .bars()
             .free(&home.tables.cells(), id, home.me, &home.liveness());
+        if !shared.has_outputs() {
+            shared.forget_gone();
+        }
     }
 }

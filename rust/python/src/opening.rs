@@ -72,7 +72,7 @@ pub(crate) fn open(
                     shared.announce(&process.home.tables.header);
                 }
             }
-        } else {
+        } else if process.home.tables.ownership().is_owner(process.home.me) {
             shared.closing.insert(id);
         }
         drop(shared);

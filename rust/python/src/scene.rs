@@ -103,16 +103,13 @@ impl Scene {
         &mut self,
         process: &Process,
         local: &HashMap<BarId, Local>,
-        closing: &mut HashSet<BarId>,
+        closing: &HashSet<BarId>,
         owns: bool,
         now_s: f64,
     ) -> Picture {
         let groups = groups(process.home.tables);
-        let bars = process.home.tables.bars();
         self.note_around(&groups);
         self.lines.notes.note_moves(&groups, now_s);
-        self.forget_gone(|id| bars.is_gone(id));
-        closing.retain(|id| !bars.is_gone(*id));
         let mut picture = Picture::default();
         let mut interval_s = INTERVAL_S;
         let mut first = true;
@@ -283,7 +280,7 @@ impl Scene {
         is_still
     }
 
-    fn forget_gone(&mut self, is_gone: impl Fn(BarId) -> bool) {
+    pub(crate) fn forget_gone(&mut self, is_gone: impl Fn(BarId) -> bool) {
         self.styles.retain(|id, _| !is_gone(*id));
         self.around.retain(|id, _| !is_gone(*id));
         self.told.retain(|id| !is_gone(*id));

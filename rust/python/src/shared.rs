@@ -163,6 +163,13 @@ impl Shared {
             .any(|output| self.apart.contains(&output))
     }
 
+    /// Forgets bars that are gone; called by each frame, and where there are none.
+    pub(crate) fn forget_gone(&mut self) {
+        let bars = self.tables.bars();
+        self.closing.retain(|id| !bars.is_gone(*id));
+        self.scene.forget_gone(|id| bars.is_gone(id));
+    }
+
     /// Whether there is anything to draw on: not where the display is forced off.
     pub(crate) fn has_outputs(&self) -> bool {
         self.stream.is_some() || self.default_output.is_some() || !self.outputs.is_empty()

@@ -260,6 +260,7 @@ impl Stage {
         if now_s < shared.held_until_s {
             return Wait::For(FRAME);
         }
+        shared.forget_gone();
         let picture = {
             let Shared {
                 scene,
