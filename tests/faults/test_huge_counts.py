@@ -129,6 +129,43 @@ def test_what_is_added_to_n_beside_counting_threads_loses_nothing(program: Progr
     assert printed(program(ADD_BESIDE_THREADS)) == ["True"] * 7
 
 
+def test_what_is_added_to_n_while_another_thread_closes_the_bar_is_kept(program: Program) -> None:
+    lines = printed(
+        program("""
+            import sys, threading
+            from mp_tqdm import mp_tqdm
+
+            sys.setswitchinterval(1e-6)
+
+            def add():
+                for _ in range(1000):
+                    bar.n += 1
+
+            def add_and_look():
+                for _ in range(1000):
+                    n = bar.n
+                    bar.n = n + 1
+                    if not n < bar.n <= 10_000:
+                        print("fell from", n)
+
+            for number in range(60):
+                bar = mp_tqdm(iter(int, 1), total=10**6)
+                counted = 0
+                thread = threading.Thread(target=add_and_look if number % 3 else add)
+                thread.start()
+                for _ in bar:  # closed by `break`, or by hand
+                    counted += 1
+                    if counted > 10 * number:
+                        break
+                bar.close()
+                thread.join()
+                if bar.n != 1000 + 10 * number:
+                    print(number, bar.n)
+        """)
+    )
+    assert lines == []
+
+
 def test_n_that_is_set_in_one_thread_is_what_it_reads(program: Program) -> None:
     lines = printed(
         program("""

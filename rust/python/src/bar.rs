@@ -67,6 +67,9 @@ pub(crate) struct BarCore {
     off: AtomicU32,
     state: Mutex<State>,
     here: Mutex<Here>,
+    /// Held while n is read or set, and for the last look at it: another thread may end the bar, and
+    /// each of these comes before the end or behind it.
+    ending: Mutex<()>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -145,6 +148,7 @@ impl BarCore {
             off: AtomicU32::new(0),
             state: Mutex::new(state),
             here: Mutex::new(Here::new(process)),
+            ending: Mutex::new(()),
         };
         match opened_in {
             Some((_, true)) => hot::forget_cell(core.entry()),
@@ -180,6 +184,7 @@ impl BarCore {
             off: AtomicU32::new(0),
             state: Mutex::new(State::new(total, initial)),
             here: Mutex::new(Here::new(process)),
+            ending: Mutex::new(()),
         }))
     }
 
@@ -319,7 +324,8 @@ impl BarCore {
 
     /// Ends this handle: counts that come later go nowhere. Returns what n read last.
     pub(crate) fn seal(&self, process: &'static Process) -> Value {
-        let ends = (self.n(process), self.n_own(process));
+        let _ending = lock(&self.ending);
+        let ends = self.ends(process);
         lock(&self.state).closed = Some(ends);
         ends.0
     }

@@ -12,6 +12,9 @@ use crate::receipt::sign;
 use crate::stage::LAST_FRAME;
 use crate::traits::{APART, SELF_DRAWN};
 
+/// Closed bars that are remembered until the next frame. There may be none, and many bars between two.
+const MOST_CLOSED: usize = 64;
+
 /// What came of a bar's end in the process that draws.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Farewell {
@@ -146,7 +149,7 @@ pub(crate) fn depart(process: &'static Process, core: &BarCore) {
         home.tables
             .bars()
             .free(&home.tables.cells(), id, home.me, &home.liveness());
-        if !shared.has_outputs() {
+        if shared.closing.len() > MOST_CLOSED {
             shared.forget_gone();
         }
     }

@@ -163,7 +163,7 @@ impl Shared {
             .any(|output| self.apart.contains(&output))
     }
 
-    /// Forgets bars that are gone; called by each frame, and where there are none.
+    /// Forgets bars that are gone.
     pub(crate) fn forget_gone(&mut self) {
         let bars = self.tables.bars();
         self.closing.retain(|id| !bars.is_gone(*id));

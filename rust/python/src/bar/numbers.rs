@@ -17,16 +17,25 @@ struct Count {
 }
 
 impl BarCore {
-    /// What n reads: this rank's work in the bar; of a job counter the job's; of a bar that a worker
-    /// opened, this handle's own.
-    pub(crate) fn n(&self, process: &'static Process) -> Value {
+    /// What n and this process's part of it read, with `ending` held.
+    pub(super) fn ends(&self, process: &'static Process) -> (Value, Value) {
         let closed = lock(&self.state).closed;
-        closed.map_or_else(|| self.look(process).n, |(n, _)| n)
+        closed.unwrap_or_else(|| (self.look(process).n, self.own_part(process)))
     }
 
-    /// As [`BarCore::n`], for Python code, which may go on from what it read.
+    fn own_part(&self, process: &'static Process) -> Value {
+        let (cell, shared) = self.cell(process);
+        let (own, before) = self.count_here(process, cell, shared);
+        own - before
+    }
+
+    /// What n reads, for Python code, which may go on from it: this rank's work in the bar; of a job
+    /// counter the job's; of a bar that a worker opened, this handle's own.
     pub(crate) fn read_n(&self, process: &'static Process) -> Value {
-        if let Some((n, _)) = lock(&self.state).closed {
+        let _ending = lock(&self.ending);
+        let closed = lock(&self.state).closed;
+        if let Some((n, _)) = closed {
+            lock(&self.here).of(process).read(n, Value::ZERO);
             return n;
         }
         let Count { n, own } = self.look(process);
@@ -97,23 +106,27 @@ impl BarCore {
 
     /// This process's part of what n reads.
     pub(crate) fn n_own(&self, process: &'static Process) -> Value {
-        if let Some((_, own)) = lock(&self.state).closed {
-            return own;
-        }
-        let (cell, shared) = self.cell(process);
-        let (own, before) = self.count_here(process, cell, shared);
-        own - before
+        let _ending = lock(&self.ending);
+        let closed = lock(&self.state).closed;
+        closed.map_or_else(|| self.own_part(process), |(_, own)| own)
     }
 
     /// Makes n read `value`: adds what is missing from what this thread last saw, so that
     /// `bar.n += 1` beside counting workers and threads loses nothing.
     pub(crate) fn set_n(&self, process: &'static Process, value: Value) {
+        let _ending = lock(&self.ending);
+        self.set_while_kept(process, value);
+    }
+
+    /// As [`BarCore::set_n`], with `ending` held.
+    fn set_while_kept(&self, process: &'static Process, value: Value) {
         if let Some((closed, _)) = &mut lock(&self.state).closed {
             // Others may have counted between this thread's last read and the end.
             let mut here = lock(&self.here);
             let here = here.of(process);
             let seen = here.seen_beside_others();
             here.forget_read();
+            here.count();
             *closed = seen.map_or(value, |seen| *closed + (value - seen));
             return;
         }
@@ -167,14 +180,15 @@ impl BarCore {
 
     /// Changes the initial count; n, which begins there, keeps what it reads.
     pub(crate) fn set_initial(&self, process: &'static Process, initial: Value) {
-        let n = self.n(process);
+        let _ending = lock(&self.ending);
+        let (n, _) = self.ends(process);
         let old = std::mem::replace(&mut lock(&self.state).initial, initial);
         if self.is_makers(process) && !self.is_closed() {
             if self.id.is_some() {
                 self.cell(process).0.change_initial(initial - old);
             }
             lock(&self.here).of(process).forget_reads();
-            self.set_n(process, n);
+            self.set_while_kept(process, n);
         }
     }
 }
