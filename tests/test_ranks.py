@@ -195,13 +195,17 @@ ABOVE_BARS = """
 """
 
 
+@pytest.mark.parametrize("speed", ["at once", "slowly"])
 def test_what_all_ranks_print_at_once_stands_whole_above_the_bars(
-    terminal: Terminal, program: Program, tmp_path: Path
+    terminal: Terminal, program: Program, tmp_path: Path, speed: str
 ) -> None:
     bars = {"outer": "outer: 100%|", "inner": "inner:  25%|"}
     with Ranks(tmp_path, program(ABOVE_BARS), 3, terminal) as ranks:
         ranks.pass_by("open")
+        if speed == "slowly":  # the terminal takes parts of frames
+            terminal.read_slowly(60)
         ranks.arrive("printed")
+        terminal.read_on()
         terminal.wait_for(
             lambda screen: [line[:12] for line in screen.lines()][-2:] == [*bars.values()]
         )

@@ -15,7 +15,7 @@ use crate::process::{ProcessEntry, Processes};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// Raised with every change of the layout or of what a word means.
-pub const LAYOUT_VERSION: u32 = 7;
+pub const LAYOUT_VERSION: u32 = 8;
 /// Bytes of a segment's file, constant for the life of the job.
 pub const SEGMENT_BYTES: usize = 1 << 20;
 /// Processes that can count at once with cells of their own; more of them share overflow cells.
@@ -69,6 +69,9 @@ pub struct Header {
     /// Device number of the terminal on which lines are drawn now, times 2; 0 for none. Odd after
     /// somebody erased the lines, to print.
     pub shown_on: AtomicU64,
+    /// Until when one process has the terminal for itself, in nanoseconds of the monotonic clock, which
+    /// is this one's name as well; 0 while nobody has.
+    taken_until_ns: AtomicU64,
     pub(crate) current: LoneWord,
     /// What was said for the whole job; see [`Tables::note_said`].
     said: [AtomicU64; MOST_SAID],
@@ -99,6 +102,41 @@ const _: () = {
 };
 
 impl Header {
+    /// Whether no process has the terminal on which lines are drawn, and none was late with it.
+    pub fn is_terminal_free(&self) -> bool {
+        self.taken_until_ns.load(Ordering::Relaxed) == 0
+    }
+
+    /// Takes the terminal on which lines are drawn until `until_ns`, unless another process has it.
+    /// Whoever dies meanwhile holds it no longer than that.
+    pub fn take_terminal(&self, now_ns: u64, until_ns: u64) -> bool {
+        let seen = self.taken_until_ns.load(Ordering::Relaxed);
+        // Nobody takes it for longer: what says so is a word that was torn or is from elsewhere.
+        let is_taken = seen > now_ns && seen - now_ns <= until_ns - now_ns;
+        let taken = &self.taken_until_ns;
+        !is_taken
+            && taken
+                .compare_exchange(seen, until_ns, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// Keeps the terminal, which this process took until `until_ns`, until `later_ns`. False where the
+    /// time was over, and another process took it since.
+    pub fn keep_terminal(&self, until_ns: u64, later_ns: u64) -> bool {
+        let taken = &self.taken_until_ns;
+        taken
+            .compare_exchange(until_ns, later_ns, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Gives the terminal back, which this process took until `until_ns`.
+    pub fn give_terminal(&self, until_ns: u64) {
+        // Where this fails, the time was over, and it is another's.
+        let _ =
+            self.taken_until_ns
+                .compare_exchange(until_ns, 0, Ordering::Release, Ordering::Relaxed);
+    }
+
     /// What [`Tables::first_process`] says, from the bytes of a file; `None` for another layout's.
     pub(crate) fn first_process_in(bytes: &[u8; size_of::<Self>()]) -> Option<(u32, u64)> {
         fn word<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {

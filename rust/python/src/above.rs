@@ -19,6 +19,7 @@ use pyo3::prelude::*;
 use crate::process::{LAST, Process};
 use crate::shared::Shared;
 use crate::stage::Stage;
+use crate::writing::{self, Writing};
 use crate::{beside, hot};
 
 /// How long Python code may write before the lines come back of themselves.
@@ -243,12 +244,40 @@ impl Stage {
         let shown_on = &process.home.tables.header.shown_on;
         let stand = shown_on.load(Ordering::Relaxed) == word(device);
         let is_alone = is_whole && stand && now_s - text_s >= ALONE_S;
+        if !stand {
+            shared.display.damage(output);
+        }
+        let rest = shared.display.take_rest(output);
         let behind = is_alone.then(|| shared.display.behind_text(output));
         Some(Around {
-            rest: shared.display.take_rest(output),
+            rest,
             behind: behind.flatten(),
         })
     }
+}
+
+/// Whether somebody erased the lines, to print, and the owner has not taken note of it.
+pub(crate) fn is_erased(header: &Header) -> bool {
+    header.shown_on.load(Ordering::Relaxed) & ERASED != 0
+}
+
+/// Where the job says that it draws lines on the terminal of that device number, if it does.
+pub(crate) fn header_of_lines(device: u64) -> Option<&'static Header> {
+    header().filter(|_| draws_on(device))
+}
+
+/// Takes the terminal of that device number for a text, if lines are drawn there. Where another process
+/// has it for too long, the text is written all the same.
+pub(crate) fn take_terminal(py: Python<'_>, device: u64) -> Option<Writing> {
+    let header = header_of_lines(device)?;
+    if header.is_terminal_free()
+        && let Some(writing) = Writing::take(header, Duration::ZERO)
+    {
+        return Some(writing);
+    }
+    // A frame may have been cut. Its rest is not to follow, whenever this text comes out.
+    printed(device);
+    py.detach(|| Writing::take(header, writing::MOST))
 }
 
 /// Before a text for the terminal of that device number: lines that wait for nobody any more end above it.

@@ -39,6 +39,7 @@ mod style;
 mod traits;
 mod turn;
 mod unfinished;
+mod writing;
 
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;

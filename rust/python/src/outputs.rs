@@ -11,6 +11,7 @@ use mp_tqdm_render::{Encoding, FdSink, Output, OutputId};
 use crate::hot;
 use crate::shared::Shared;
 use crate::turn::OwnersSink;
+use crate::writing::FrameSink;
 
 /// Outputs that are kept although no bar is drawn on them; each has a descriptor.
 const IDLE_OUTPUTS: usize = 8;
@@ -64,8 +65,9 @@ impl Shared {
         let file = File::from(hot::duplicate(descriptor).ok()?);
         let meta = file.metadata().ok()?;
         let key = key_of(&meta);
+        let own = FdSink::new(OwnedFd::from(file)).moved(move_up);
         let sink = Box::new(OwnersSink {
-            sink: FdSink::new(OwnedFd::from(file)).moved(move_up),
+            sink: FrameSink::new(own, is_terminal.then_some(&self.tables.header)),
             tables: self.tables,
             me: self.me,
             is_apart: apart,

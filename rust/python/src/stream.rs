@@ -13,7 +13,9 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
-use crate::above::{Around, around, draw_again, draws_on, end_lines_before_text, printed};
+use crate::above::{
+    Around, around, draw_again, draws_on, end_lines_before_text, printed, take_terminal,
+};
 use crate::fork::before_text;
 use crate::hot;
 use crate::unfinished::{self, Place, Unfinished};
@@ -257,6 +259,7 @@ impl AboveBars {
         let stream = self.stream.bind(py);
         let write = intern!(py, "write");
         let is_text = text.is_instance_of::<PyString>();
+        let _writing = take_terminal(py, self.device);
         let around = is_text.then(|| self.around(stream, false)).flatten();
         if let Some(around) = &around {
             if !around.rest.is_empty() {
@@ -284,6 +287,7 @@ impl AboveBars {
         text: &[u8],
     ) -> PyResult<()> {
         let py = stream.py();
+        let _writing = take_terminal(py, self.device);
         if manner == Manner::ByLines {
             // What others wrote past this comes first.
             self.call(stream, intern!(py, "flush"), None)?;

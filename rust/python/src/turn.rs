@@ -2,9 +2,10 @@
 //! one.
 
 use mp_tqdm_counters::{Liveness as _, ProcessId, Role, Tables};
-use mp_tqdm_render::{FdSink, Outcome, Sink, Size};
+use mp_tqdm_render::{Outcome, Sink, Size};
 
 use crate::process::Process;
+use crate::writing::FrameSink;
 
 /// How long nobody was the owner before another rank than the first draws: that one may be on its way.
 const VACANT_MS: u64 = 1_000;
@@ -121,7 +122,7 @@ impl Turn {
 /// A sink that takes nothing from a process that is not the owner: it may have been stopped between
 /// composing a frame and writing it, and another one draws by now.
 pub(crate) struct OwnersSink {
-    pub(crate) sink: FdSink,
+    pub(crate) sink: FrameSink,
     pub(crate) tables: &'static Tables,
     pub(crate) me: ProcessId,
     /// What is drawn here is no matter of the job's.
@@ -152,6 +153,7 @@ mod tests {
     use std::io::Read as _;
 
     use mp_tqdm_counters::{Application, Home, Incarnation, Rank};
+    use mp_tqdm_render::FdSink;
 
     use super::*;
 
@@ -168,7 +170,7 @@ mod tests {
         .expect("there is memory");
         let (reader, writer) = std::io::pipe().expect("there are descriptors");
         let mut sink = OwnersSink {
-            sink: FdSink::new(writer.into()),
+            sink: FrameSink::new(FdSink::new(writer.into()), Some(&home.tables.header)),
             tables: home.tables,
             me: home.me,
             is_apart: false,

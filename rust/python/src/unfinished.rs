@@ -18,8 +18,9 @@ use mp_tqdm_counters::sync::{AtomicU32, Ordering};
 use mp_tqdm_counters::{HotEntry, move_up};
 use mp_tqdm_render::{Driver, ERASE_BELOW, FdSink, Outcome, Sink as _, Wait, monotonic, thread_id};
 
-use crate::above::{around, draws_on, printed};
+use crate::above::{around, draws_on, header_of_lines, printed};
 use crate::locks::lock;
+use crate::writing::Writing;
 use crate::{entries, hot};
 
 /// How long the end of a line is waited for: a text is to be seen 50 ms later.
@@ -278,6 +279,12 @@ impl Held {
             let Some(sink) = sinks.get_mut(&device).filter(|_| is_due(text)) else {
                 return true;
             };
+            // Where another process has the terminal, the next look is soon.
+            let drawn = header_of_lines(device);
+            let writing = drawn.map(|header| Writing::take(header, Duration::ZERO));
+            if let Some(None) = writing {
+                return true;
+            }
             let mut frame = Vec::new();
             if let Some(around) = around(device, false) {
                 frame = around.rest;

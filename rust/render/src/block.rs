@@ -20,6 +20,21 @@ use crate::width::fit_to_columns;
 const INDEX: &str = "\x1bD";
 const SAVE_CURSOR: &str = "\x1b7";
 const RESTORE_CURSOR: &str = "\x1b8";
+
+/// How many bytes of a cut frame's rest would bring back a cursor from before the cut: where somebody
+/// wrote since, what follows would be drawn over that.
+pub(crate) fn stale_bytes(rest: &[u8]) -> usize {
+    let find = |what: &str| {
+        let is_it = |bytes: &[u8]| bytes == what.as_bytes();
+        rest.windows(what.len()).position(is_it)
+    };
+    match (find(RESTORE_CURSOR), find(SAVE_CURSOR)) {
+        (Some(restores), saves) if saves.is_none_or(|saves| restores < saves) => {
+            restores + RESTORE_CURSOR.len()
+        }
+        _ => 0,
+    }
+}
 const ERASE_LINE: &str = "\x1b[K";
 /// Takes every line of ours off the screen, from wherever others left the cursor.
 pub const ERASE_BELOW: &str = "\x1b[J";

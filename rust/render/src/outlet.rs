@@ -1,5 +1,6 @@
 //! Whole frames over a sink that may take only a part of one.
 
+use crate::block::stale_bytes;
 use crate::sink::{Outcome, Sink, Size};
 
 /// A sink and the rest of the frame that it cut.
@@ -50,6 +51,13 @@ impl Outlet {
     /// Hands over what is left of the last frame, which somebody else writes before a text of his own.
     pub(crate) fn take_rest(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.rest)
+    }
+
+    /// Forgets what is left of the last frame where it goes on from a cursor of before; a line that stays
+    /// is never in that part.
+    pub(crate) fn drop_stale_rest(&mut self) {
+        let stale = stale_bytes(&self.rest);
+        self.rest.drain(..stale);
     }
 
     /// Offers what is left of the last frame and then `frame`, as one.
@@ -109,6 +117,26 @@ mod tests {
         fn size(&self) -> Option<Size> {
             None
         }
+    }
+
+    #[test]
+    fn the_rest_of_a_frame_is_dropped_as_far_as_it_goes_back_to_a_cursor_of_before() {
+        let left_of = |rest: &[u8]| {
+            let mut outlet = Outlet::new(Box::new(Narrow {
+                taken: Arc::default(),
+                room: 0,
+            }));
+            outlet.rest = rest.to_vec();
+            outlet.drop_stale_rest();
+            outlet.rest
+        };
+        assert_eq!(left_of(b"line\x1b8"), b"");
+        assert_eq!(left_of(b"line\x1b8\x1b7next\x1b8"), b"\x1b7next\x1b8");
+        assert_eq!(
+            left_of(b"stays\r\n\x1b7line\x1b8"),
+            b"stays\r\n\x1b7line\x1b8"
+        );
+        assert_eq!(left_of(b"of a log\n"), b"of a log\n");
     }
 
     #[test]

@@ -132,9 +132,10 @@ impl Output {
         !self.is_dead() && (self.is_refused || self.outlet.has_rest() || !self.waiting.is_empty())
     }
 
-    /// Forgets what stands on the screen.
+    /// Forgets what stands on the screen: somebody else wrote there.
     pub(crate) fn invalidate(&mut self) {
         self.block.invalidate();
+        self.outlet.drop_stale_rest();
     }
 
     /// What draws the live lines again behind a text that erased them; see [`Block::again`].
