@@ -14,7 +14,6 @@ import pytest
 
 from mp_tqdm import mp_tqdm, report_progress
 from support import programs
-from support.programs import environment
 from support.terminal import Terminal
 
 Program = Callable[..., list[str]]
@@ -192,7 +191,7 @@ def test_10_000_bars_that_nobody_sees_leave_memory_flat(program: Program, how: s
         print(make(10_000) - before)
     """
     shell = 'exec "$@" 2>&-' if how == "no stderr" else 'exec "$@"'
-    env = environment(MP_TQDM_MODE="off" if how == "bars that are off" else None)
+    env = programs.environment(MP_TQDM_MODE="off" if how == "bars that are off" else None)
     done = programs.run(["sh", "-c", shell, "sh", *program(source, how)], env=env)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 1024

@@ -20,6 +20,9 @@ use crate::width::fit_to_columns;
 const INDEX: &str = "\x1bD";
 const SAVE_CURSOR: &str = "\x1b7";
 const RESTORE_CURSOR: &str = "\x1b8";
+const ERASE_LINE: &str = "\x1b[K";
+/// Takes every line of ours off the screen, from wherever others left the cursor.
+pub const ERASE_BELOW: &str = "\x1b[J";
 
 /// How many bytes of a cut frame's rest would bring back a cursor from before the cut: where somebody
 /// wrote since, what follows would be drawn over that.
@@ -35,9 +38,6 @@ pub(crate) fn stale_bytes(rest: &[u8]) -> usize {
         _ => 0,
     }
 }
-const ERASE_LINE: &str = "\x1b[K";
-/// Takes every line of ours off the screen, from wherever others left the cursor.
-pub const ERASE_BELOW: &str = "\x1b[J";
 
 /// What stands on the screen, as far as we know.
 #[derive(Debug, Default)]
